@@ -1,0 +1,3 @@
+"""tinyforge: TinyML deployment toolchain for microcontrollers."""
+
+__version__ = "0.1.0"
