@@ -1,0 +1,65 @@
+"""What the generated C will contain, without any C in it: kernel calls, tables, views. Plain numbers and names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tinyforge.ir.types import Array
+from tinyforge.ir.window import AxisMap
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A constant array in flash. ``ctype`` is the C element type, ``name`` a suffix unique within the call."""
+
+    name: str
+    ctype: str
+    data: Array
+    align: int = 4
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.data.size) * {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2}.get(self.ctype, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class RowInput:
+    """An activation a row kernel reads. For output row y it gets ``count`` row pointers:
+    k -> row floor((y*rows.num + rows.lo)/rows.den) + k*dilation, NULL where that row is outside the tensor."""
+
+    index: int
+    count: int
+    rows: AxisMap
+    cols: AxisMap
+    dilation: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KernelCall:
+    """One operator as calls of one C kernel; the kernel's header is ``firmware/kernels/<header>``.
+
+    form "rows": called once per output row, computes the pixels [x0, x1) of it:
+        kernel(rows_0, in_x0_0, [rows_1, in_x0_1, ...] out, x0, x1, [y,] tables..., [scratch,] literals...)
+      rows_i: ``const T *const *``, one pointer per row to its first *stored* pixel, which is column in_x0_i of the
+      whole tensor; out: the pixel x0 of the output row. in_x0 and x0 are 0 and x1 is W in whole layers.
+    form "flat": called once for the whole operator:
+        kernel(in_0, in_1, ..., out_0, ..., tables..., [scratch,] literals...)
+      in_i only for inputs that are not constants, in order.
+
+    ``literals`` are printed as integer literals at the call so that the inlined kernel is specialised.
+    ``in_place``: index of an input whose buffer may hold the output too (same size, element i read before written).
+    ``merge_rows``: every output row only needs the same input row and pixels are independent (1x1 stride 1,
+    elementwise): a whole layer is called once with W = H*W pixels. Literals must then not contain H or W.
+    """
+
+    kernel: str
+    header: str
+    form: str
+    inputs: tuple[RowInput, ...] = ()
+    tables: tuple[Table, ...] = ()
+    literals: tuple[tuple[str, int], ...] = ()
+    scratch_bytes: int = 0
+    wants_y: bool = False
+    in_place: tuple[int, ...] = ()
+    merge_rows: bool = False
+    notes: tuple[str, ...] = field(default=())
