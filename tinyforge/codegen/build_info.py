@@ -141,8 +141,7 @@ def load_build_info(build_dir: Path) -> BuildInfo:
     path = metadata_dir(build_dir) / BUILD_FILE
     if not path.is_file():
         raise UsageError(
-            f"{build_dir} is no build folder (no {METADATA_DIR}/{BUILD_FILE}); "
-            "make one with: tinyforge compile"
+            f"{build_dir} is no build folder (no {METADATA_DIR}/{BUILD_FILE}); make one with: tinyforge compile"
         )
     if path.stat().st_size > _MAX_FILE_BYTES:
         raise UsageError(f"{path}: larger than {_MAX_FILE_BYTES:,} B, this is no build file")

@@ -57,7 +57,7 @@ def doubling_high_mul(a: IntArray | int, b: IntArray | int) -> IntArray:
     nudge = np.where(product >= 0, 1 << 30, 1 - (1 << 30))
     total = product + nudge
     result = np.where(total >= 0, total >> 31, -((-total) >> 31))  # C division truncates
-    return np.where((a64 == INT32_MIN) & (b64 == INT32_MIN), INT32_MAX, result).astype(np.int64)
+    return np.asarray(np.where((a64 == INT32_MIN) & (b64 == INT32_MIN), INT32_MAX, result), np.int64)
 
 
 def rounding_shift_right(x: IntArray | int, exponent: IntArray | int) -> IntArray:
@@ -66,7 +66,7 @@ def rounding_shift_right(x: IntArray | int, exponent: IntArray | int) -> IntArra
     mask = (np.int64(1) << e) - 1
     remainder = x64 & mask
     threshold = (mask >> 1) + (x64 < 0)
-    return ((x64 >> e) + (remainder > threshold)).astype(np.int64)
+    return np.asarray((x64 >> e) + (remainder > threshold), np.int64)
 
 
 def wrap32(x: IntArray) -> IntArray:
@@ -86,4 +86,5 @@ def requantize(
     acc: IntArray, multiplier: IntArray | int, shift: IntArray | int, zero_point: int, lo: int, hi: int
 ) -> IntArray:
     """Accumulator -> output quanta: multiply, add the output zero point, clamp to [lo, hi]."""
-    return np.clip(multiply_by_quantized_multiplier(acc, multiplier, shift) + zero_point, lo, hi)
+    scaled = multiply_by_quantized_multiplier(acc, multiplier, shift) + zero_point
+    return np.asarray(np.clip(scaled, lo, hi), np.int64)

@@ -37,8 +37,7 @@ def load_board(name_or_path: str | Path) -> Board:
     path = Path(text) if text.endswith(".toml") else boards_dir() / f"{text}.toml"
     if text not in board_names() and not (text.endswith(".toml") and path.is_file()):
         raise UsageError(
-            f"there is no board {text!r}; choose one of: {', '.join(board_names())}; "
-            "or give the path of a .toml file"
+            f"there is no board {text!r}; choose one of: {', '.join(board_names())}; or give the path of a .toml file"
         )
     return parse_board(_read_toml(path), path)
 

@@ -1,0 +1,115 @@
+"""CONV_2D: int8, per-tensor or per-channel weights (OHWI), any stride, dilation and explicit padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyforge.ir.fixed_point import requantize
+from tinyforge.ir.graph import Tensor
+from tinyforge.ir.program import KernelCall, RowInput
+from tinyforge.ir.types import Array, IntArray
+from tinyforge.ir.window import AxisMap, Window, conv_axis
+from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_piece, require, require_int8
+from tinyforge.ops.scaling import channel_multipliers, scale_tables
+
+
+def out_extent(size: int, kernel: int, stride: int, before: int, after: int, dilation: int = 1) -> int:
+    """Output positions of a sliding window along one axis, padding already explicit."""
+    return (size + before + after - (kernel - 1) * dilation - 1) // stride + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Conv2D(Op):
+    """Attributes: stride and dilation as (rows, cols), padding as (top, bottom, left, right)."""
+
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    activation: Activation
+    kind: ClassVar[str] = "conv2d"
+
+    def infer(self, ins: Sequence[Tensor]) -> tuple[tuple[int, ...], ...]:
+        x, w = ins[0].shape, ins[1].shape
+        require(len(x) == 4 and len(w) == 4, "conv2d: input and weights must have rank 4")
+        require(x[3] == w[3], f"conv2d: weights are for {w[3]} input channels, the input has {x[3]}")
+        top, bottom, left, right = self.padding
+        h = out_extent(x[1], w[1], self.stride[0], top, bottom, self.dilation[0])
+        wd = out_extent(x[2], w[2], self.stride[1], left, right, self.dilation[1])
+        require(h > 0 and wd > 0, f"conv2d: a {w[1]}x{w[2]} kernel does not fit into {x[1]}x{x[2]}")
+        return ((x[0], h, wd, w[0]),)
+
+    def check(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> None:
+        require_int8([ins[0], ins[1], outs[0]], "conv2d")
+        require(ins[1].is_constant, "conv2d: weights must be constant")
+        require(ins[0].shape[0] == 1, "conv2d: batch must be 1")
+
+    def axes(self, ins: Sequence[Tensor], outs: Sequence[Tensor], index: int) -> tuple[AxisMap, AxisMap] | None:
+        _, kh, kw, _ = ins[1].shape
+        top, _, left, _ = self.padding
+        rows = conv_axis(kh, self.stride[0], top, self.dilation[0])
+        return rows, conv_axis(kw, self.stride[1], left, self.dilation[1])
+
+    def macs(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
+        return outs[0].type.elements * ins[1].type.elements // ins[1].shape[0]
+
+    def compute(
+        self, pieces: Sequence[Piece], ins: Sequence[Tensor], outs: Sequence[Tensor], window: Window
+    ) -> list[Array]:
+        axes = self.axes(ins, outs, 0)
+        assert axes is not None
+        needed = Window(axes[0].needed(window.rows), axes[1].needed(window.cols))
+        zero = ins[0].type.zero_point
+        x = padded_piece(pieces[0], needed, zero) - zero
+        acc = self._accumulate(x, ins[1].array().astype(np.int64), window)
+        if len(ins) > 2:
+            acc = acc + ins[2].array().astype(np.int64)
+        multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, ins[1].shape[0])
+        lo, hi = activation_range(self.activation, outs[0].type)
+        return [requantize(acc, multiplier, shift, outs[0].type.zero_point, lo, hi).astype(np.int8)]
+
+    def _accumulate(self, x: IntArray, w: IntArray, window: Window) -> IntArray:
+        """Sum of products per output position; x is exactly the (padded) input the window needs, zero point removed.
+        float64 matrix products are exact here: every partial sum is an integer far below 2**53."""
+        oh, ow = window.rows.size, window.cols.size
+        (sh, sw), (dh, dw) = self.stride, self.dilation
+        acc = np.zeros((oh * ow, w.shape[0]), np.float64)
+        for ky in range(w.shape[1]):
+            for kx in range(w.shape[2]):
+                rows = slice(ky * dh, ky * dh + (oh - 1) * sh + 1, sh)
+                cols = slice(kx * dw, kx * dw + (ow - 1) * sw + 1, sw)
+                tap = x[0, rows, cols].reshape(oh * ow, -1).astype(np.float64)
+                acc += tap @ w[:, ky, kx, :].T.astype(np.float64)
+        return acc.astype(np.int64).reshape(1, oh, ow, -1)
+
+    def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
+        axes = self.axes(ins, outs, 0)
+        assert axes is not None
+        oc, kh, kw, c = ins[1].shape
+        lo, hi = activation_range(self.activation, outs[0].type)
+        pointwise = kh == kw == 1 and self.stride == (1, 1) and self.padding == (0, 0, 0, 0)
+        return KernelCall(
+            kernel="tf_conv2d_s8",
+            header="tf_conv2d_s8.h",
+            form="rows",
+            inputs=(RowInput(0, kh, axes[0], axes[1], self.dilation[0]),),
+            tables=scale_tables(ins, outs),
+            merge_rows=pointwise,
+            literals=(
+                ("kh", kh),
+                ("kw", kw),
+                ("in_w", 1 << 24 if pointwise else ins[0].shape[2]),
+                ("in_c", c),
+                ("out_c", oc),
+                ("stride_w", self.stride[1]),
+                ("dilation_w", self.dilation[1]),
+                ("pad_left", self.padding[2]),
+                ("in_zero", ins[0].type.zero_point),
+                ("out_zero", outs[0].type.zero_point),
+                ("lo", lo),
+                ("hi", hi),
+            ),
+        )

@@ -1,0 +1,41 @@
+"""Multipliers of convolution-like operators, exactly as LiteRT's Prepare computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinyforge.ir.fixed_point import quantize_multiplier
+from tinyforge.ir.graph import Tensor
+from tinyforge.ir.program import Table
+from tinyforge.ir.types import IntArray, TensorType
+
+
+def channel_multipliers(x: TensorType, w: TensorType, out: TensorType, channels: int) -> tuple[IntArray, IntArray]:
+    """(multiplier, shift) per output channel: input scale * weight scale / output scale, in double as
+    PopulateConvolutionQuantizationParams does."""
+    scales = w.quant.scale if w.quant else (1.0,)
+    effective = [float(np.float32(x.scale)) * float(np.float32(s)) / float(np.float32(out.scale)) for s in scales]
+    pairs = [quantize_multiplier(e) for e in effective]
+    if len(pairs) == 1:
+        pairs = pairs * channels
+    return np.array([p[0] for p in pairs], np.int64), np.array([p[1] for p in pairs], np.int64)
+
+
+def scale_tables(ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[Table, ...]:
+    """weights, bias with the input zero point folded in, multiplier, shift; one entry per output channel.
+
+    Folding: sum(w * (x - z)) + b == sum(w * x) + (b - z * sum(w)); padding then reads as z.
+    """
+    w = ins[1].array()
+    channels = w.shape[0]
+    bias = ins[2].array().astype(np.int64) if len(ins) > 2 else np.zeros(channels, np.int64)
+    folded = bias - ins[0].type.zero_point * w.reshape(channels, -1).astype(np.int64).sum(axis=1)
+    multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, channels)
+    return (
+        Table("weights", "int8_t", w),
+        Table("bias", "int32_t", folded),
+        Table("multiplier", "int32_t", multiplier),
+        Table("shift", "int8_t", shift),
+    )
