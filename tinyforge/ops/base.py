@@ -11,7 +11,7 @@ import numpy as np
 from tinyforge.errors import UnsupportedModel
 from tinyforge.ir.graph import OpBase, Tensor
 from tinyforge.ir.program import KernelCall
-from tinyforge.ir.types import Array, DType, TensorType
+from tinyforge.ir.types import Array, DType, IntArray, TensorType
 from tinyforge.ir.window import AxisMap, Interval, Window
 
 
@@ -82,7 +82,7 @@ def input_window(op: Op, ins: Sequence[Tensor], outs: Sequence[Tensor], index: i
     return Window(axes[0].needed(window.rows), axes[1].needed(window.cols)).clip(height, width)
 
 
-def padded_piece(piece: Piece, needed: Window, fill: int) -> Array:
+def padded_piece(piece: Piece, needed: Window, fill: int) -> IntArray:
     """The piece's data extended or cut to exactly ``needed`` (which may reach outside the tensor), padded with
     ``fill``. (1, rows, cols, C), int64."""
     rows, cols = needed.rows, needed.cols
