@@ -66,9 +66,7 @@ def test_limits() -> None:
         board.with_limits(sram=1 << 30)
 
 
-@pytest.mark.parametrize(
-    "text, size", [("4 MiB", 4 << 20), ("128K", 128 << 10), (512, 512), ("7", 7), ("2kB", 2048)]
-)
+@pytest.mark.parametrize("text, size", [("4 MiB", 4 << 20), ("128K", 128 << 10), (512, 512), ("7", 7), ("2kB", 2048)])
 def test_sizes(text: object, size: int) -> None:
     assert parse_size(text) == size
 

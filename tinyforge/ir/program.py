@@ -39,7 +39,7 @@ class KernelCall:
     """One operator as calls of one C kernel; the kernel's header is ``firmware/kernels/<header>``.
 
     form "rows": called once per output row, computes the pixels [x0, x1) of it:
-        kernel(rows_0, in_x0_0, [rows_1, in_x0_1, ...] out_0, [out_1, ...] x0, x1, [y,] tables..., [scratch,] literals...)
+        kernel(rows_0, in_x0_0, [rows_1, ...] out_0, [out_1, ...] x0, x1, [y,] tables..., [scratch,] literals...)
       rows_i: ``const T *const *``, one pointer per row to its first *stored* pixel, which is column in_x0_i of the
       whole tensor; out: the pixel x0 of the output row (all int8). in_x0 and x0 are 0 and x1 is W in whole layers.
     form "flat": called once for the whole operator:

@@ -1,0 +1,102 @@
+"""Compile generated models natively into one shared library and call them: used by every test of generated C."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tinyforge.codegen.generate import generate, lower_graph
+from tinyforge.ir.graph import Graph
+from tinyforge.ir.types import Array
+from tinyforge.schedule.types import LayerStage, Schedule
+
+STRICT = [
+    "-std=c11",
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Werror",
+    "-Wconversion",
+    "-Wshadow",
+    "-Wundef",
+    "-Wstrict-prototypes",
+    "-Wmissing-prototypes",
+    "-Wdouble-promotion",
+    "-Wvla",
+]
+
+
+@dataclass(frozen=True)
+class StackedPlacement:
+    offset: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class StackedPlan:
+    """Every tensor and scratch in a place of its own: for tests of kernels, not of planning."""
+
+    placements: Mapping[str, StackedPlacement]
+    scratch: Mapping[int, int]
+    arena_bytes: int
+
+
+def stacked_plan(graph: Graph) -> StackedPlan:
+    at, placements, scratch = 0, {}, {}
+    for tensor in graph.tensors.values():
+        if not tensor.is_constant:
+            placements[tensor.name] = StackedPlacement(at, tensor.type.nbytes)
+            at += -(-tensor.type.nbytes // 16) * 16
+    for i, call in enumerate(lower_graph(graph)):
+        scratch[i] = at
+        at += -(-call.scratch_bytes // 16) * 16
+    return StackedPlan(placements, scratch, max(at, 16))
+
+
+def layerwise(graph: Graph) -> Schedule:
+    return Schedule(tuple(LayerStage(i) for i in range(len(graph.nodes))))
+
+
+class HostModels:
+    """Several graphs in one shared library. ``defines`` e.g. ("-DTF_USE_DSP_EMULATION",)."""
+
+    def __init__(self, folder: Path, graphs: Sequence[Graph], defines: Sequence[str] = ()) -> None:
+        self.graphs = list(graphs)
+        sources = []
+        for i, graph in enumerate(graphs):
+            tree = generate(graph, layerwise(graph), stacked_plan(graph), lower_graph(graph), f"m{i}")
+            for name, text in tree.files.items():
+                (folder / name).write_text(text)
+            sources += [f"m{i}.c", f"m{i}_weights.c"]
+        cc = shutil.which("gcc") or shutil.which("cc")
+        command = [cc, *STRICT, "-O1", "-fsanitize=undefined", "-fno-sanitize-recover=undefined", *defines]
+        done = subprocess.run(
+            [*command, "-shared", "-fPIC", "-o", "models.so", *sources], cwd=folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr[:4000]
+        self.lib = ctypes.CDLL(str(folder / "models.so"))
+
+    def run(self, index: int, inputs: Sequence[Array]) -> list[Array]:
+        graph = self.graphs[index]
+        for n, (name, value) in enumerate(zip(graph.inputs, inputs, strict=True)):
+            suffix = "" if len(graph.inputs) == 1 else f"_{n}"
+            view = self._view(f"m{index}_input{suffix}", graph, name)
+            view[...] = value
+        getattr(self.lib, f"m{index}_invoke")()
+        return [
+            self._view(f"m{index}_output{'' if len(graph.outputs) == 1 else f'_{n}'}", graph, name).copy()
+            for n, name in enumerate(graph.outputs)
+        ]
+
+    def _view(self, getter: str, graph: Graph, name: str) -> Array:
+        tensor = graph.tensors[name].type
+        call = getattr(self.lib, getter)
+        call.restype = ctypes.c_void_p
+        raw = (ctypes.c_uint8 * tensor.nbytes).from_address(call())
+        return np.frombuffer(raw, dtype=tensor.dtype.numpy).reshape(tensor.shape)

@@ -1,0 +1,196 @@
+"""Graph + Schedule + MemoryPlan -> the files of a self-contained C model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tinyforge import __version__
+from tinyforge.codegen.functions import OpFunction, OpSite, View, op_function
+from tinyforge.codegen.headers import header_closure
+from tinyforge.codegen.names import C_TYPES, op_symbol, table_symbol
+from tinyforge.codegen.render import number_lines, render
+from tinyforge.codegen.stages import StageFunction, stage_function
+from tinyforge.codegen.views import stage_views, whole_view
+from tinyforge.ir.graph import Graph, Node
+from tinyforge.ir.program import KernelCall, Table
+from tinyforge.ops.base import Op
+from tinyforge.schedule.types import FusedStage, LayerStage, Schedule
+
+if TYPE_CHECKING:
+    from tinyforge.memory.plan import MemoryPlan
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTree:
+    """File name -> text, everything a model folder holds."""
+
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CTable:
+    """A constant array as printed."""
+
+    symbol: str
+    ctype: str
+    length: int
+    align: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeTensor:
+    """A model input or output in the C API."""
+
+    getter: str
+    size_macro: str
+    ctype: str
+    nbytes: int
+    offset: int
+    comment: str
+
+
+def lower_graph(graph: Graph) -> tuple[KernelCall, ...]:
+    """One kernel call a node, in order."""
+    return tuple(_op(node).lower(graph.ins(node), graph.outs(node)) for node in graph.nodes)
+
+
+def generate(
+    graph: Graph,
+    schedule: Schedule,
+    plan: MemoryPlan,
+    calls: Sequence[KernelCall],
+    prefix: str,
+    source: str = "",
+    comment: Sequence[str] = (),
+) -> SourceTree:
+    """The C files of ``graph`` under ``schedule``; ``comment`` opens the header (memory map, schedule in words)."""
+    builder = _Builder(graph, plan, calls, prefix)
+    steps, stages = [], []
+    for number, stage in enumerate(schedule.stages):
+        if isinstance(stage, LayerStage):
+            steps.append(builder.layer(stage))
+        else:
+            fused = builder.fused(stage, number)
+            stages.append(fused)
+            steps.append(fused.symbol)
+    tables = [_c_table(prefix, i, t) for i, call in enumerate(calls) for t in call.tables]
+    inputs, outputs = edge_tensors(graph, plan, prefix)
+    context = {
+        "prefix": prefix,
+        "guard": prefix.upper(),
+        "version": __version__,
+        "source": source,
+        "comment": comment,
+        "arena_bytes": plan.arena_bytes,
+        "headers": sorted({"tf_runtime.h", *(call.header for call in calls)}),
+        "tables": tables,
+        "ops": builder.functions,
+        "stages": stages,
+        "steps": steps,
+        "inputs": inputs,
+        "outputs": outputs,
+    }
+    files = {
+        f"{prefix}.h": render("model.h.j2", **context),
+        f"{prefix}.c": render("model.c.j2", **context),
+        f"{prefix}_weights.c": render("weights.c.j2", **context),
+    }
+    return SourceTree({**files, **header_closure(context["headers"])})
+
+
+class _Builder:
+    """Collects operator functions while stages are walked in order."""
+
+    def __init__(self, graph: Graph, plan: MemoryPlan, calls: Sequence[KernelCall], prefix: str) -> None:
+        self.graph, self.plan, self.calls, self.prefix = graph, plan, calls, prefix
+        self.functions: list[OpFunction] = []
+
+    def layer(self, stage: LayerStage) -> str:
+        """Adds a whole-layer operator; its C function."""
+        node = self.graph.nodes[stage.node]
+        views = {
+            n: whole_view(self.graph.tensors[n], self.plan)
+            for n in (*node.inputs, *node.outputs)
+            if not self.graph.tensors[n].is_constant
+        }
+        return self._add(stage.node, views, None)
+
+    def fused(self, stage: FusedStage, number: int) -> StageFunction:
+        """Adds the operators of a fused stage and describes its driver."""
+        views = stage_views(self.graph, stage, self.plan)
+        function = stage_function(self.graph, stage, f"{self.prefix}_stage{number}", self._symbols(stage))
+        for i in range(stage.first, stage.last + 1):
+            self._add(i, views, function.window_of[self.graph.nodes[i].outputs[0]])
+        return function
+
+    def _symbols(self, stage: FusedStage) -> list[str]:
+        return [op_symbol(self.prefix, i, _op(self.graph.nodes[i]).kind) for i in range(stage.first, stage.last + 1)]
+
+    def _add(self, index: int, views: Mapping[str, View], window: int | None) -> str:
+        node, call = self.graph.nodes[index], self.calls[index]
+        symbol = op_symbol(self.prefix, index, _op(node).kind)
+        site = OpSite(
+            symbol=symbol,
+            index=index,
+            title=_title(self.graph, node),
+            inputs={i: views[n] for i, n in enumerate(node.inputs) if n in views},
+            outputs=tuple(views[n] for n in node.outputs),
+            window=window,
+            scratch=self.plan.scratch.get(index) if call.scratch_bytes else None,
+        )
+        names = [table_symbol(self.prefix, index, t.name) for t in call.tables]
+        self.functions.append(op_function(call, site, names))
+        return symbol
+
+
+def _op(node: Node) -> Op:
+    assert isinstance(node.op, Op)
+    return node.op
+
+
+def _title(graph: Graph, node: Node) -> str:
+    shapes = [" ".join("x".join(map(str, t.shape)) for t in side) for side in (graph.ins(node)[:1], graph.outs(node))]
+    name = node.name.replace("*/", "* /").replace("/*", "/ *")
+    return f"{name}: {_op(node).kind} {shapes[0]} -> {shapes[1]}"
+
+
+def _c_table(prefix: str, index: int, table: Table) -> CTable:
+    return CTable(
+        symbol=table_symbol(prefix, index, table.name),
+        ctype=table.ctype,
+        length=int(table.data.size),
+        align=table.align,
+        lines=tuple(number_lines(table.data)),
+    )
+
+
+def edge_tensors(graph: Graph, plan: MemoryPlan, prefix: str) -> tuple[list[EdgeTensor], list[EdgeTensor]]:
+    """Inputs and outputs of the C API: ``<prefix>_input`` is the first; numbered ones follow when there are more."""
+    return (
+        _edges(graph, graph.inputs, plan, f"{prefix}_input"),
+        _edges(graph, graph.outputs, plan, f"{prefix}_output"),
+    )
+
+
+def _edges(graph: Graph, names: Sequence[str], plan: MemoryPlan, getter: str) -> list[EdgeTensor]:
+    numbered = [(getter, names[0])] if len(names) == 1 else []
+    if len(names) > 1:
+        numbered = [(getter, names[0]), *((f"{getter}_{i}", n) for i, n in enumerate(names))]
+    edges = []
+    for symbol, name in numbered:
+        t = graph.tensors[name].type
+        quant = f", real = {t.scale:.9g} * (q - {t.zero_point})" if t.quant else ""
+        edges.append(
+            EdgeTensor(
+                getter=symbol,
+                size_macro=f"{symbol.upper()}_BYTES",
+                ctype=C_TYPES[t.dtype.value],
+                nbytes=t.nbytes,
+                offset=plan.placements[name].offset,
+                comment=f"{t.dtype.value} {'x'.join(map(str, t.shape))}{quant}",
+            )
+        )
+    return edges
