@@ -64,13 +64,21 @@ def layerwise(graph: Graph) -> Schedule:
 
 
 class HostModels:
-    """Several graphs in one shared library. ``defines`` e.g. ("-DTF_USE_DSP_EMULATION",)."""
+    """Several graphs in one shared library. ``defines`` e.g. ("-DTF_FORCE_DSP",); ``plans``: other placements than
+    a buffer of its own for every tensor."""
 
-    def __init__(self, folder: Path, graphs: Sequence[Graph], defines: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        graphs: Sequence[Graph],
+        defines: Sequence[str] = (),
+        plans: Sequence[StackedPlan | None] | None = None,
+    ) -> None:
         self.graphs = list(graphs)
         sources = []
         for i, graph in enumerate(graphs):
-            tree = generate(graph, layerwise(graph), stacked_plan(graph), lower_graph(graph), f"m{i}")
+            plan = (plans[i] if plans is not None else None) or stacked_plan(graph)
+            tree = generate(graph, layerwise(graph), plan, lower_graph(graph), f"m{i}")
             for name, text in tree.files.items():
                 (folder / name).write_text(text)
             sources += [f"m{i}.c", f"m{i}_weights.c"]

@@ -1,0 +1,249 @@
+"""One suite that every operator passes: subclass ``OpConformance``, provide random single-operator graphs.
+
+    class TestAdd(OpConformance):
+        def cases(self, rng):
+            return [unary_case(rng, Relu(), quant, out_quant, shape), ...]
+
+Checked, integer for integer: infer gives the declared shapes; LiteRT's reference kernels == compute; compute on random
+windows == the slice of the whole; the C kernel natively under UBSan == compute, portable and with emulated DSP
+instructions, in buffers of its own and, where the kernel allows it, in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.c_host import HostModels, StackedPlan, stacked_plan
+from tests.tflite_writer import litert_outputs, write_tflite
+from tinyforge.codegen.generate import lower_graph
+from tinyforge.codegen.headers import header_closure
+from tinyforge.ir.graph import Graph, Node, Tensor
+from tinyforge.ir.types import Array, DType, Quant, TensorType
+from tinyforge.ir.window import Interval, Window
+from tinyforge.ops.base import Op, Piece, input_window
+
+WINDOWS_PER_CASE = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A graph and values for its inputs. ``no_litert``: why LiteRT itself rejects this one, empty where it does not.
+    ``no_c``: why there is no kernel for it."""
+
+    graph: Graph
+    inputs: tuple[Array, ...]
+    no_litert: str = ""
+    no_c: str = ""
+
+
+def random_quant(rng: np.random.Generator, low: float = 0.002, high: float = 0.5, dtype: DType = DType.INT8) -> Quant:
+    """A per-tensor quantisation, log-uniform scale (exactly float32), zero points with extremes among them."""
+    scale = float(np.float32(np.exp(rng.uniform(np.log(low), np.log(high)))))
+    lo, hi = dtype.limits
+    if dtype is DType.INT16:
+        return Quant((scale,), (0,))
+    zero = int(rng.choice([lo, hi, 0, int(rng.integers(lo, hi + 1)), int(rng.integers(lo, hi + 1))]))
+    return Quant((scale,), (zero,))
+
+
+def random_shape(rng: np.random.Generator, rank: int = 4, largest: int = 9) -> tuple[int, ...]:
+    """A small odd shape; batch 1 for rank 4."""
+    shape = tuple(int(n) for n in rng.integers(1, largest + 1, rank))
+    return (1, *shape[1:]) if rank == 4 else shape
+
+
+def random_values(rng: np.random.Generator, kind: TensorType, style: int | None = None) -> Array:
+    """Values of a tensor: uniform, only extremes, all lowest, all highest, or narrow around the zero point."""
+    if kind.dtype is DType.FLOAT32:
+        return np.asarray(rng.normal(0, 3, kind.shape), np.float32)
+    lo, hi = kind.dtype.limits
+    style = int(rng.choice([0, 0, 0, 1, 2, 3, 4])) if style is None else style
+    if style == 1:
+        return np.asarray(rng.choice([lo, hi], kind.shape), kind.dtype.numpy)
+    if style in (2, 3):
+        return np.full(kind.shape, lo if style == 2 else hi, kind.dtype.numpy)
+    if style == 4:
+        return np.clip(kind.zero_point + rng.integers(-4, 5, kind.shape), lo, hi).astype(kind.dtype.numpy)
+    return np.asarray(rng.integers(lo, hi, kind.shape, endpoint=True), kind.dtype.numpy)
+
+
+def activation(name: str, shape: Sequence[int], quant: Quant | None, dtype: DType = DType.INT8) -> Tensor:
+    return Tensor(name, TensorType(tuple(shape), dtype, quant))
+
+
+def constant(name: str, data: Array, quant: Quant | None = None) -> Tensor:
+    return Tensor(name, TensorType(data.shape, DType(str(data.dtype)), quant), data)
+
+
+def single_op(op: Op, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> Graph:
+    """A graph of one operator; its inputs are the activations among ``ins``. The same tensor may be given twice."""
+    tensors = {t.name: t for t in (*ins, *outs)}
+    node = Node("op", op, tuple(t.name for t in ins), tuple(t.name for t in outs))
+    inputs = tuple(dict.fromkeys(t.name for t in ins if not t.is_constant))
+    return Graph("conformance", tensors, (node,), inputs, node.outputs)
+
+
+def make_case(rng: np.random.Generator, op: Op, ins: Sequence[Tensor], outs: Sequence[Tensor], **flags: str) -> Case:
+    """A case with random input values; ``flags``: no_litert, no_c."""
+    graph = single_op(op, ins, outs)
+    return Case(graph, tuple(random_values(rng, graph.tensors[n].type) for n in graph.inputs), **flags)
+
+
+def unary_case(
+    rng: np.random.Generator, op: Op, quant: Quant, out_quant: Quant, shape: Sequence[int], **flags: str
+) -> Case:
+    """One int8 input, one int8 output of the inferred shape."""
+    x = activation("x", shape, quant)
+    return make_case(rng, op, [x], [activation("y", op.infer([x])[0], out_quant)], **flags)
+
+
+def _op(node: Node) -> Op:
+    assert isinstance(node.op, Op)
+    return node.op
+
+
+def compute_graph(graph: Graph, inputs: Sequence[Array]) -> list[Array]:
+    """The graph's outputs by the operators' own references, whole tensors."""
+    values: dict[str, Array] = {t.name: t.array() for t in graph.tensors.values() if t.is_constant}
+    values.update(zip(graph.inputs, inputs, strict=True))
+    for node in graph.nodes:
+        pieces = [Piece.whole(values[n]) for n in node.inputs]
+        outs = graph.outs(node)
+        results = _op(node).compute(pieces, graph.ins(node), outs, Window.full(*outs[0].type.hwc[:2]))
+        values.update(zip(node.outputs, results, strict=True))
+    return [values[n] for n in graph.outputs]
+
+
+def random_interval(rng: np.random.Generator, extent: int) -> Interval:
+    lo = int(rng.integers(0, extent))
+    return Interval(lo, int(rng.integers(lo + 1, extent + 1)))
+
+
+def compute_window(graph: Graph, inputs: Sequence[Array], window: Window) -> list[Array]:
+    """A single-operator graph's outputs at ``window`` from no more input than ``axes`` asks for."""
+    node = graph.nodes[0]
+    op, ins, outs = _op(node), graph.ins(node), graph.outs(node)
+    values = dict(zip(graph.inputs, inputs, strict=True))
+    pieces = []
+    for i, tensor in enumerate(ins):
+        if tensor.is_constant or op.axes(ins, outs, i) is None or tensor.type.hwc[:2] != tuple(tensor.shape[1:3]):
+            pieces.append(Piece.whole(tensor.array() if tensor.is_constant else values[tensor.name]))
+            continue
+        need = input_window(op, ins, outs, i, window)
+        cut = values[tensor.name][:, need.rows.lo : need.rows.hi, need.cols.lo : need.cols.hi]
+        pieces.append(Piece(cut, need))
+    return op.compute(pieces, ins, outs, window)
+
+
+def in_place_plan(graph: Graph) -> StackedPlan | None:
+    """The plan in which the output lies in the buffer of the first input the kernel allows; None where none does."""
+    node = graph.nodes[0]
+    call, plan = lower_graph(graph)[0], stacked_plan(graph)
+    allowed = [i for i in call.in_place if not graph.tensors[node.inputs[i]].is_constant]
+    if not allowed:
+        return None
+    shared = plan.placements[node.inputs[allowed[-1]]]
+    return StackedPlan({**plan.placements, node.outputs[0]: shared}, plan.scratch, plan.arena_bytes)
+
+
+def _uses_dsp(graph: Graph) -> bool:
+    headers = {call.header for call in lower_graph(graph)}
+    return any("TF_FORCE_DSP" in text or "tf_dsp.h" in text for text in header_closure(headers).values())
+
+
+class OpConformance:
+    """Subclass with ``cases``; ``seed`` makes them reproducible."""
+
+    seed = 20240607
+
+    def cases(self, rng: np.random.Generator) -> list[Case]:
+        raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def suite(cls) -> list[Case]:
+        return cls().cases(np.random.default_rng(cls.seed))
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def expected(cls, suite: list[Case]) -> list[list[Array]]:
+        return [compute_graph(case.graph, case.inputs) for case in suite]
+
+    def test_shapes_and_types(self, suite: list[Case], expected: list[list[Array]]) -> None:
+        for case, results in zip(suite, expected, strict=True):
+            node = case.graph.nodes[0]
+            ins, outs = case.graph.ins(node), case.graph.outs(node)
+            _op(node).check(ins, outs)
+            assert _op(node).infer(ins) == tuple(t.shape for t in outs), describe(case)
+            assert [r.shape for r in results] == [t.shape for t in outs], describe(case)
+            assert [r.dtype for r in results] == [t.type.dtype.numpy for t in outs], describe(case)
+
+    def test_litert(self, suite: list[Case], expected: list[list[Array]]) -> None:
+        for case, results in zip(suite, expected, strict=True):
+            if not case.no_litert:
+                assert_equal(litert_outputs(write_tflite(case.graph), case.inputs), results, case)
+
+    def test_windows(self, suite: list[Case], expected: list[list[Array]]) -> None:
+        rng = np.random.default_rng(self.seed + 1)
+        for case, whole in zip(suite, expected, strict=True):
+            node = case.graph.nodes[0]
+            ins, outs = case.graph.ins(node), case.graph.outs(node)
+            activations = [i for i, t in enumerate(ins) if not t.is_constant]
+            barrier = any(_op(node).axes(ins, outs, i) is None for i in activations)
+            height, width, _ = outs[0].type.hwc
+            if barrier or outs[0].shape[1:3] != (height, width) or len(outs[0].shape) != 4:
+                continue
+            for _ in range(WINDOWS_PER_CASE):
+                window = Window(random_interval(rng, height), random_interval(rng, width))
+                r, c = window.rows, window.cols
+                sliced = [w[:, r.lo : r.hi, c.lo : c.hi] for w in whole]
+                assert_equal(compute_window(case.graph, case.inputs, window), sliced, case, f"{window}")
+
+    @pytest.mark.parametrize("variant", ["portable", "dsp", "in_place"])
+    def test_host_c(
+        self,
+        variant: str,
+        suite: list[Case],
+        expected: list[list[Array]],
+        tmp_path_factory: pytest.TempPathFactory,
+    ) -> None:
+        chosen = [(c, e) for c, e in zip(suite, expected, strict=True) if not c.no_c and _has_variant(c.graph, variant)]
+        if not chosen:
+            pytest.skip(f"no case of this operator has a {variant} form")
+        plans = [in_place_plan(c.graph) for c, _ in chosen] if variant == "in_place" else None
+        defines = ["-DTF_FORCE_DSP"] if variant == "dsp" else []
+        folder = tmp_path_factory.mktemp(variant)
+        models = HostModels(folder, [c.graph for c, _ in chosen], defines, **_plans(plans))
+        for index, (case, results) in enumerate(chosen):
+            assert_equal(models.run(index, case.inputs), results, case, variant)
+
+
+def _plans(plans: Sequence[StackedPlan | None] | None) -> Mapping[str, Any]:
+    return {} if plans is None else {"plans": plans}
+
+
+def _has_variant(graph: Graph, variant: str) -> bool:
+    if variant == "dsp":
+        return _uses_dsp(graph)
+    return variant != "in_place" or in_place_plan(graph) is not None
+
+
+def describe(case: Case) -> str:
+    node = case.graph.nodes[0]
+    return f"{node.op} " + " ".join(f"{t.type}{'=const' if t.is_constant else ''}" for t in case.graph.tensors.values())
+
+
+def assert_equal(got: Sequence[Array], want: Sequence[Array], case: Case, what: str = "") -> None:
+    """Same integers; floats bit for bit."""
+    for g, w in zip(got, want, strict=True):
+        assert g.shape == w.shape, f"{what} {describe(case)}"
+        if not np.array_equal(g, w):
+            bad = np.argwhere(np.asarray(g != w))
+            at = tuple(bad[0])
+            message = f"{what}: {len(bad)} of {g.size} differ, first at {at}: got {g[at]}, want {w[at]}"
+            raise AssertionError(f"{message}; {describe(case)}")
