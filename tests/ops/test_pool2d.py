@@ -69,9 +69,11 @@ def test_reciprocal_divides_exactly(count: int) -> None:
 
 def test_reciprocals_of_many_counts_share_a_shift() -> None:
     shift, found = reciprocals([1, 6, 35, 250])
-    assert shift == 24 and len(found) == 4
+    assert shift == 24
+    assert len(found) == 4
     shift, found = reciprocals(list(range(64, 1024)))
-    assert shift > 31 and max(found) < 1 << 32
+    assert shift > 31
+    assert max(found) < 1 << 32
     assert reciprocal(1000, 24) is None
 
 

@@ -32,8 +32,8 @@ def reciprocal(count: int, shift: int) -> int | None:
     """m with floor(n / count) == n * m >> shift for every n that the kernel meets, None when that is not so.
 
     n = sum(x + 128) + count // 2 is in [0, 255 * count + count // 2]. With m = ceil(2**shift / count) and
-    e = m * count - 2**shift, n * m / 2**shift = n / count + n * e / (count * 2**shift); the floor is right as long as the
-    excess is below 1 / count, that is n * e < 2**shift. m must fit into 32 bits, and n * m for shift 24 (uint32).
+    e = m * count - 2**shift, n * m / 2**shift = n / count + n * e / (count * 2**shift); the floor is right as long as
+    the excess is below 1 / count, that is n * e < 2**shift. m must fit into 32 bits, and n * m for shift 24 (uint32).
     """
     multiplier = -(-(1 << shift) // count)
     largest = 255 * count + count // 2

@@ -86,7 +86,7 @@ class DepthwiseConv2D(Op):
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         axes = self.axes(ins, outs, 0)
         assert axes is not None
-        _, kh, kw, out_c = ins[1].shape
+        _, kh, kw, _ = ins[1].shape
         lo, hi = activation_range(self.activation, outs[0].type)
         return KernelCall(
             kernel="tf_depthwise_s8",
