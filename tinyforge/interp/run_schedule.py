@@ -1,0 +1,185 @@
+"""Runs a schedule piece by piece inside one arena of exactly the planned bytes: the proof that a schedule and its
+memory plan give what whole layers give. Slow and literal on purpose; it follows ``ops.stage_windows`` and the layouts
+of ``ir.memory_plan`` byte by byte, as the generated C does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyforge.ir.graph import Graph, Node, Tensor
+from tinyforge.ir.memory_plan import LayoutKind, MemoryPlan, Placement
+from tinyforge.ir.schedule import FusedStage, Schedule
+from tinyforge.ir.types import Array
+from tinyforge.ir.window import Interval, Window
+from tinyforge.ops.base import Op, Piece
+from tinyforge.ops.stage_windows import StageNode, StageWalk, walk_stage
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def run_schedule(
+    graph: Graph, schedule: Schedule, plan: MemoryPlan, inputs: Mapping[str, Array], *, seed: int = 0
+) -> dict[str, Array]:
+    """The graph's outputs by name for one set of inputs by name. The arena starts as random bytes (``seed``)."""
+    arena = np.random.default_rng(seed).integers(0, 256, plan.arena_bytes, np.uint8)
+    machine = _Machine(graph, plan, arena)
+    for name in graph.inputs:
+        machine.store_whole(name, inputs[name])
+    for stage in schedule.stages:
+        if isinstance(stage, FusedStage):
+            machine.run_stage(walk_stage(graph, stage))
+        else:
+            machine.run_layer(stage.node)
+    return {name: machine.load_whole(name) for name in graph.outputs}
+
+
+class _Machine:
+    """The arena and how tensors are read from it and written to it."""
+
+    def __init__(self, graph: Graph, plan: MemoryPlan, arena: Bytes) -> None:
+        self.graph, self.plan, self.arena = graph, plan, arena
+
+    def _bytes(self, placement: Placement) -> Bytes:
+        end = placement.offset + placement.nbytes
+        assert 0 <= placement.offset <= end <= self.arena.size, "placement outside the arena"
+        return self.arena[placement.offset : end]
+
+    def store_whole(self, name: str, data: Array) -> None:
+        tensor = self.graph.tensors[name]
+        assert data.shape == tensor.shape, f"{name}: {data.shape} is not {tensor.shape}"
+        raw = np.ascontiguousarray(data.astype(tensor.type.dtype.numpy)).view(np.uint8).reshape(-1)
+        self._bytes(self.plan.placements[name])[: raw.size] = raw
+
+    def load_whole(self, name: str) -> Array:
+        tensor = self.graph.tensors[name]
+        raw = self._bytes(self.plan.placements[name])[: tensor.type.nbytes].copy()
+        return np.asarray(raw.view(tensor.type.dtype.numpy).reshape(tensor.shape))
+
+    def run_layer(self, index: int) -> None:
+        node = self.graph.nodes[index]
+        if index in self.plan.aliases:
+            source, target = self.plan.placements[node.inputs[0]], self.plan.placements[node.outputs[0]]
+            assert source.offset == target.offset, f"{node.name} is no alias"
+            return
+        ins, outs = self.graph.ins(node), self.graph.outs(node)
+        assert isinstance(node.op, Op)
+        pieces = [Piece.whole(t.array() if t.is_constant else self.load_whole(t.name)) for t in ins]
+        height, width, _ = outs[0].type.hwc
+        results = node.op.compute(pieces, ins, outs, Window.full(height, width))
+        self._trash_scratch(index)
+        for tensor, data in zip(outs, results, strict=True):
+            self.store_whole(tensor.name, np.asarray(data).reshape(tensor.shape))
+
+    def _trash_scratch(self, index: int) -> None:
+        """A kernel may leave anything in its scratch."""
+        if index in self.plan.scratch:
+            at = self.plan.scratch[index]
+            self.arena[at : at + self.plan.scratch_bytes[index]] = 0xA5
+
+    def run_stage(self, walk: StageWalk) -> None:
+        for band in range(-walk.rows.warm, walk.rows.count):
+            for col in range(-walk.cols.warm, walk.cols.count):
+                self._shift(walk, band, col)
+                for node in walk.nodes:
+                    self._run_piece(walk, node, band, col)
+
+    def _shift(self, walk: StageWalk, band: int, col: int) -> None:
+        """Move the columns that are still needed to the left edge of shifted windows."""
+        if col == -walk.cols.warm:
+            return
+        for node in walk.nodes[:-1]:
+            for name in node.outputs:
+                layout = self.plan.placements[name].layout
+                if not layout.shift_cols:
+                    continue
+                before, now = walk.cols.needed(name, col - 1), walk.cols.needed(name, col)
+                kept = before.hi - now.lo
+                if kept <= 0 or now.lo == before.lo:
+                    continue
+                buffer = self._bytes(self.plan.placements[name]).reshape(layout.rows, layout.cols, -1)
+                assert now.lo - before.lo + kept <= layout.cols
+                buffer[:, :kept] = buffer[:, now.lo - before.lo : now.lo - before.lo + kept].copy()
+
+    def _run_piece(self, walk: StageWalk, stage_node: StageNode, band: int, col: int) -> None:
+        name = stage_node.outputs[0]
+        window = Window(walk.rows.executed(name, band), walk.cols.executed(name, col))
+        if not window.area:
+            return
+        node = self.graph.nodes[stage_node.index]
+        ins, outs = self.graph.ins(node), self.graph.outs(node)
+        assert isinstance(node.op, Op)
+        maps = {i[0]: i for i in stage_node.inputs}
+        pieces = []
+        for tensor in ins:
+            if tensor.is_constant:
+                pieces.append(Piece.whole(tensor.array()))
+                continue
+            _, row_map, col_map = maps[tensor.name]
+            height, width, _ = tensor.type.hwc
+            wanted = Window(row_map.needed(window.rows), col_map.needed(window.cols)).clip(height, width)
+            pieces.append(self._load(walk, tensor, wanted, band, col))
+        results = node.op.compute(pieces, ins, outs, window)
+        self._trash_scratch(stage_node.index)
+        for tensor, data in zip(outs, results, strict=True):
+            self._store(walk, node, tensor, window, np.asarray(data), band, col)
+
+    def _origin(self, walk: StageWalk, name: str, band: int, col: int) -> tuple[int, int]:
+        if self.plan.placements[name].layout.kind is not LayoutKind.WINDOW:
+            return 0, 0
+        return walk.rows.needed(name, band).lo, walk.cols.needed(name, col).lo
+
+    def _load(self, walk: StageWalk, tensor: Tensor, window: Window, band: int, col: int) -> Piece:
+        placement = self.plan.placements[tensor.name]
+        origin = self._origin(walk, tensor.name, band, col)
+        rows = [self._segment(placement, y, window.cols, origin) for y in range(window.rows.lo, window.rows.hi)]
+        dtype = tensor.type.dtype.numpy
+        shape = (1, window.rows.size, window.cols.size, tensor.shape[3])
+        data = np.concatenate(rows).view(dtype).reshape(shape) if rows else np.zeros(shape, dtype)
+        return Piece(data, window)
+
+    def _segment(self, placement: Placement, y: int, cols: Interval, origin: tuple[int, int]) -> Bytes:
+        """The bytes of pixels [cols.lo, cols.hi) of row y; a view, always contiguous and inside the buffer."""
+        layout = placement.layout
+        if not cols.size:
+            return np.zeros(0, np.uint8)
+        start = layout.pixel(y, cols.lo, origin)
+        end = start + cols.size
+        limit = layout.nbytes // layout.pixel_bytes
+        if layout.kind is LayoutKind.LANES:
+            lane = y % layout.rows
+            limit = layout.lane_start(lane) + layout.lane_pixels[lane] + layout.guard
+        assert 0 <= start <= end <= limit, f"segment [{start}, {end}) outside a buffer of {limit} pixels"
+        if layout.kind is LayoutKind.WINDOW:
+            assert cols.lo >= origin[1], "left of the window"
+            assert cols.hi - origin[1] <= layout.cols, "right of the window"
+        return self._bytes(placement)[start * layout.pixel_bytes : end * layout.pixel_bytes]
+
+    def _store(
+        self, walk: StageWalk, node: Node, tensor: Tensor, window: Window, data: Array, band: int, col: int
+    ) -> None:
+        placement = self.plan.placements[tensor.name]
+        origin = self._origin(walk, tensor.name, band, col)
+        assert data.shape == (1, window.rows.size, window.cols.size, tensor.shape[3]), f"{node.name}: {data.shape}"
+        raw = np.ascontiguousarray(data.astype(tensor.type.dtype.numpy)).view(np.uint8)
+        for r, y in enumerate(range(window.rows.lo, window.rows.hi)):
+            self._segment(placement, y, window.cols, origin)[:] = raw[0, r].reshape(-1)
+            if placement.layout.kind is LayoutKind.LANES:
+                self._mirror(placement, y, window.cols)
+
+    def _mirror(self, placement: Placement, y: int, cols: Interval) -> None:
+        """Keep the guard of a lane equal to the lane's start after pixels ``cols`` of row y were written."""
+        layout = placement.layout
+        lane = y % layout.rows
+        size, guard, pixel = layout.lane_pixels[lane], layout.guard, layout.pixel_bytes
+        lane_start = layout.lane_start(lane) * pixel
+        ring = self._bytes(placement)[lane_start : lane_start + (size + guard) * pixel]
+        start = (y // layout.rows * layout.width + cols.lo) % size
+        end = start + cols.size
+        if end > size:
+            ring[: (end - size) * pixel] = ring[size * pixel : end * pixel]
+        if start < guard:
+            stop = min(guard, end)
+            ring[(size + start) * pixel : (size + stop) * pixel] = ring[start * pixel : stop * pixel]

@@ -1,0 +1,221 @@
+"""From a schedule to one arena: lifetimes, sharing (aliases, in-place operators), packing, and where the peak is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tinyforge.ir.graph import Graph
+from tinyforge.ir.memory_plan import Buffer, Layout, LayoutKind, MemoryPlan, Placement
+from tinyforge.ir.program import KernelCall
+from tinyforge.ir.schedule import FusedStage, Schedule
+from tinyforge.memory.layouts import stage_layouts, whole_layout
+from tinyforge.memory.planner import Block, Packing, pack
+from tinyforge.ops.stage_windows import walk_stage
+
+__all__ = ["ALIAS_KINDS", "ALIGN", "MemoryPlan", "Placement", "plan_memory"]
+
+ALIGN = 4
+"""Alignment of every buffer: the widest element a kernel reads directly is 32 bits."""
+
+ALIAS_KINDS = frozenset({"reshape"})
+"""Operators whose output is byte for byte their input."""
+
+
+@dataclass(slots=True)
+class _Life:
+    """A tensor's (later a group's) buffer while the plan is made."""
+
+    names: list[str]
+    layout: Layout
+    nbytes: int
+    first_use: int
+    last_use: int
+    kind: str
+    origin: int = -1  # node that made it
+
+
+@dataclass(slots=True)
+class _Work:
+    lives: dict[str, _Life]
+    group: dict[str, str]
+    aliases: set[int] = field(default_factory=set)
+    in_place: dict[int, str] = field(default_factory=dict)
+
+    def root(self, name: str) -> str:
+        while self.group[name] != name:
+            name = self.group[name]
+        return name
+
+
+def plan_memory(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], *, effort: int = 20_000) -> MemoryPlan:
+    """Place every activation and scratch buffer of ``graph`` run by ``schedule``; ``calls[i]`` is node i's kernel call.
+
+    Graph inputs are alive from the start to their last use and may be overwritten then; outputs to the end. Sharing
+    (in place) is kept only where the arena gets no larger. ValueError for a schedule that makes no sense.
+    """
+    best: MemoryPlan | None = None
+    for share in (True, False):
+        plan = _plan(graph, schedule, calls, share, effort)
+        if best is None or plan.arena_bytes < best.arena_bytes:
+            best = plan
+        if best.proven_optimal or not best.in_place:
+            break
+    assert best is not None
+    return best
+
+
+def _plan(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: bool, effort: int) -> MemoryPlan:
+    work = _lifetimes(graph, schedule)
+    _merge(graph, schedule, calls, work, share)
+    roots = [name for name, parent in work.group.items() if name == parent]
+    scratch = {i: call.scratch_bytes for i, call in enumerate(calls) if call.scratch_bytes and i not in work.aliases}
+    blocks = [Block(r, work.lives[r].nbytes, ALIGN, work.lives[r].first_use, work.lives[r].last_use) for r in roots] + [
+        Block(f"scratch of {graph.nodes[i].name}", size, ALIGN, i, i) for i, size in scratch.items()
+    ]
+    packing = pack(blocks, effort=effort)
+    offsets = dict(zip(roots, packing.offsets, strict=False))
+    scratch_at = dict(zip(scratch, packing.offsets[len(roots) :], strict=True))
+    timeline = _timeline(graph, work, roots, offsets, scratch, scratch_at)
+    peak_step, peak_buffers = _peak(timeline)
+    inputs_only = {r for r in roots if set(work.lives[r].names) <= set(graph.inputs)}
+    rest = pack([b for b in blocks if b.name not in inputs_only], effort=0)
+    return MemoryPlan(
+        placements={
+            name: Placement(offsets[work.root(name)], life.layout.nbytes, life.layout)
+            for name, life in work.lives.items()
+        },
+        scratch=scratch_at,
+        scratch_bytes=scratch,
+        aliases=frozenset(work.aliases),
+        in_place=dict(work.in_place),
+        arena_bytes=_rounded(packing),
+        arena_bytes_without_input=min(_rounded(rest), _rounded(packing)),
+        lower_bound=packing.lower_bound,
+        proven_optimal=packing.proven_optimal,
+        peak_step=peak_step,
+        peak_buffers=peak_buffers,
+        timeline=timeline,
+    )
+
+
+def _rounded(packing: Packing) -> int:
+    return -(-packing.arena_bytes // ALIGN) * ALIGN
+
+
+def _lifetimes(graph: Graph, schedule: Schedule) -> _Work:
+    """One life per activation tensor, nothing shared yet."""
+    end = len(graph.nodes) - 1
+    stage_of: dict[int, FusedStage] = {}
+    layouts: dict[str, tuple[Layout, bool]] = {}
+    for stage in schedule.stages:
+        if isinstance(stage, FusedStage):
+            walk = walk_stage(graph, stage)
+            if not walk.valid:
+                raise ValueError(f"stage {stage.first}..{stage.last}: a cached tensor would skip rows needed later")
+            layouts.update(stage_layouts(graph, walk))
+            stage_of.update({i: stage for i in range(stage.first, stage.last + 1)})
+    producer, consumers = graph.producer(), graph.consumers()
+    lives: dict[str, _Life] = {}
+    names = dict.fromkeys((*graph.inputs, *(t for n in graph.nodes for t in n.outputs)))
+    for name in names:
+        made = producer.get(name, -1)
+        readers = consumers.get(name, [])
+        layout, carried = layouts.get(name, (None, False))
+        if layout is None:
+            first, last = _span(made, readers, stage_of)
+            life = _Life([name], whole_layout(graph.tensors[name].type), 0, first, last, "activation", made)
+        else:
+            stage = stage_of[made]
+            if name in graph.outputs or any(r > stage.last for r in readers):
+                raise ValueError(f"{name} is made inside a fused stage and read outside it")
+            first, last = (stage.first, stage.last) if carried else (made, max(readers))
+            life = _Life([name], layout, 0, first, last, "line buffer" if carried else "patch", made)
+        if name in graph.inputs:
+            life.first_use, life.kind = 0, "input"
+        if name in graph.outputs:
+            life.last_use, life.kind = end, "output"
+        life.nbytes = life.layout.nbytes
+        lives[name] = life
+    return _Work(lives, {name: name for name in lives})
+
+
+def _span(made: int, readers: Sequence[int], stage_of: dict[int, FusedStage]) -> tuple[int, int]:
+    """Steps of a whole tensor: a fused stage writes its output and reads its inputs in every piece."""
+    first = stage_of[made].first if made in stage_of else max(made, 0)
+    last = max((stage_of[r].last if r in stage_of else r for r in readers), default=first)
+    return first, max(first, last)
+
+
+def _merge(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], work: _Work, share: bool) -> None:
+    """Let outputs take over the buffers of inputs that die there: reshapes always, in-place operators if ``share``."""
+    fused = {i for s in schedule.stages if isinstance(s, FusedStage) for i in range(s.first, s.last + 1)}
+    for i, node in enumerate(graph.nodes):
+        if node.op.kind in ALIAS_KINDS and i not in fused and node.inputs[0] in work.lives:
+            work.aliases.add(i)
+            _unite(work, node.inputs[0], node.outputs[0])
+            continue
+        if not share or len(node.outputs) != 1:
+            continue
+        for index in calls[i].in_place:
+            if _may_overwrite(graph, work, i, index, i in fused):
+                work.in_place[i] = node.inputs[index]
+                _unite(work, node.inputs[index], node.outputs[0])
+                break
+
+
+def _may_overwrite(graph: Graph, work: _Work, step: int, index: int, fused: bool) -> bool:
+    """Whether the output of node ``step`` may lie where its input lies: same bytes laid out alike, input dead after."""
+    source, target = graph.nodes[step].inputs[index], graph.nodes[step].outputs[0]
+    if source not in work.lives or graph.nodes[step].inputs.count(source) > 1:
+        return False
+    dying, born = work.lives[work.root(source)], work.lives[target]
+    if dying.last_use != step or dying.layout.nbytes != born.layout.nbytes or born.first_use != step:
+        return False
+    if not fused:
+        return dying.nbytes == born.nbytes
+    alike = dying.layout == born.layout and dying.layout.kind is LayoutKind.WINDOW and not dying.layout.shift_cols
+    return alike and len(graph.consumers()[source]) == 1
+
+
+def _unite(work: _Work, source: str, target: str) -> None:
+    root = work.root(source)
+    into, gone = work.lives[root], work.lives[target]
+    work.group[target] = root
+    into.names.extend(gone.names)
+    into.first_use = min(into.first_use, gone.first_use)
+    into.last_use = max(into.last_use, gone.last_use)
+    into.nbytes = max(into.nbytes, gone.nbytes)
+    if gone.kind == "output" or into.kind not in ("input", "output"):
+        into.kind = gone.kind
+
+
+def _timeline(
+    graph: Graph,
+    work: _Work,
+    roots: Sequence[str],
+    offsets: dict[str, int],
+    scratch: dict[int, int],
+    scratch_at: dict[int, int],
+) -> tuple[Buffer, ...]:
+    found = []
+    for root in roots:
+        life = work.lives[root]
+        found.append(Buffer(tuple(life.names), life.kind, offsets[root], life.nbytes, life.first_use, life.last_use))
+    for i, size in scratch.items():
+        found.append(Buffer((f"scratch of {graph.nodes[i].name}",), "scratch", scratch_at[i], size, i, i))
+    return tuple(sorted(found, key=lambda b: (b.first_use, b.offset, b.names)))
+
+
+def _peak(timeline: Sequence[Buffer]) -> tuple[int, tuple[str, ...]]:
+    """The step in which most bytes are alive, and whose they are, largest first."""
+    steps = sorted({b.first_use for b in timeline})
+    if not steps:
+        return 0, ()
+
+    def alive(step: int) -> list[Buffer]:
+        return [b for b in timeline if b.first_use <= step <= b.last_use]
+
+    peak = max(steps, key=lambda s: (sum(b.nbytes for b in alive(s)), -s))
+    largest = sorted(alive(peak), key=lambda b: (-b.nbytes, b.names))
+    return peak, tuple("/".join(b.names) for b in largest)
