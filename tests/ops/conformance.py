@@ -152,7 +152,7 @@ def in_place_plan(graph: Graph) -> StackedPlan | None:
 
 
 def _uses_dsp(graph: Graph) -> bool:
-    headers = {call.header for call in lower_graph(graph)}
+    headers = {name for call in lower_graph(graph) for name in call.headers}
     return any("TF_FORCE_DSP" in text or "tf_dsp.h" in text for text in header_closure(headers).values())
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tinyforge.ir.program import KernelCall, RowInput
+from tinyforge.ir.program import KernelCall, Part, RowInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +39,34 @@ class RowPointers:
 
 
 @dataclass(frozen=True, slots=True)
+class KernelUse:
+    """One call of a kernel: the operands it gets, by their place in the function's ``rows`` or as views."""
+
+    kernel: str
+    rows: tuple[RowPointers, ...]
+    flat_inputs: tuple[View, ...]
+    outputs: tuple[int, ...]
+    wants_y: bool
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OpFunction:
-    """One operator's C function. ``window``: name of the tf_window to compute, empty for whole layers."""
+    """One operator's C function. ``window``: name of the tf_window to compute, empty for whole layers. ``uses`` is
+    empty where the output already lies in place."""
 
     symbol: str
     index: int
     title: str
     form: str
-    kernel: str
     window: str
     y0: str
     y1: str
     x0: str
     x1: str
     rows: tuple[RowPointers, ...]
-    flat_inputs: tuple[View, ...]
     outputs: tuple[View, ...]
-    arguments: tuple[str, ...]
-    wants_y: bool
+    uses: tuple[KernelUse, ...]
     trace: tuple[TraceRow, ...]
 
 
@@ -101,9 +111,33 @@ def c_int(value: int) -> str:
     return "(-2147483647 - 1)" if value == -(2**31) else str(value)
 
 
-def _arguments(call: KernelCall, site: OpSite, tables: Sequence[str]) -> tuple[str, ...]:
+def _parts(call: KernelCall, site: OpSite) -> tuple[Part, ...]:
+    """The operator's calls: its parts, or the one call on every operand."""
+    if call.parts:
+        return call.parts
+    operands = tuple(range(len(call.inputs))) if call.form == "rows" else tuple(site.inputs)
+    outputs, tables = tuple(range(len(site.outputs))), tuple(range(len(call.tables)))
+    return (Part(call.kernel, operands, outputs, tables, call.literals, call.wants_y),)
+
+
+def _use(
+    part: Part, site: OpSite, tables: Sequence[str], rows: Sequence[RowPointers], inputs: Mapping[int, View]
+) -> KernelUse:
     scratch = () if site.scratch is None else (f"ARENA(void, {site.scratch})",)
-    return (*tables, *scratch, *(f"/*{name}*/ {c_int(int(value))}" for name, value in call.literals))
+    literals = (f"/*{name}*/ {c_int(int(value))}" for name, value in part.literals)
+    return KernelUse(
+        kernel=part.kernel,
+        rows=tuple(rows[i] for i in part.inputs) if rows else (),
+        flat_inputs=() if rows else tuple(inputs[i] for i in part.inputs),
+        outputs=part.outputs,
+        wants_y=part.wants_y,
+        arguments=(*(tables[i] for i in part.tables), *scratch, *literals),
+    )
+
+
+def _lies_in_place(call: KernelCall, site: OpSite) -> bool:
+    """Whether an aliasing operator has nothing to do here."""
+    return call.alias and site.window is None and site.inputs[call.in_place[0]].base == site.outputs[0].base
 
 
 def op_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFunction:
@@ -113,23 +147,22 @@ def op_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFunc
     inputs = {i: change(v) for i, v in site.inputs.items()}
     outputs = tuple(change(v) for v in site.outputs)
     window = "" if site.window is None else f"w[{site.window}]"
-    rows = tuple(RowPointers(n, s.count, row_start(s), s.dilation, inputs[s.index]) for n, s in enumerate(call.inputs))
+    specs = call.inputs if call.form == "rows" else ()
+    rows = tuple(RowPointers(n, s.count, row_start(s), s.dilation, inputs[s.index]) for n, s in enumerate(specs))
+    parts = () if _lies_in_place(call, site) else _parts(call, site)
     return OpFunction(
         symbol=site.symbol,
         index=site.index,
         title=site.title,
-        form=call.form,
-        kernel=call.kernel,
+        form=call.form if parts else "flat",
         window=window,
         y0=f"{window}.y0" if window else "0",
         y1=f"{window}.y1" if window else str(outputs[0].height),
         x0=f"{window}.x0" if window else "0",
         x1=f"{window}.x1" if window else str(outputs[0].width),
-        rows=rows if call.form == "rows" else (),
-        flat_inputs=tuple(inputs.values()) if call.form == "flat" else (),
+        rows=rows if parts else (),
         outputs=outputs,
-        arguments=_arguments(call, site, tables),
-        wants_y=call.wants_y,
+        uses=tuple(_use(part, site, tables, rows, inputs) for part in parts),
         trace=tuple(
             TraceRow(i, v.width * v.pixel_bytes, v.pixel_bytes, v.width * v.pixel_bytes * v.height)
             for i, v in enumerate(site.outputs if not merge else outputs)

@@ -85,7 +85,7 @@ def generate(
         "source": source,
         "comment": comment,
         "arena_bytes": plan.arena_bytes,
-        "headers": sorted({"tf_runtime.h", *(call.header for call in calls)}),
+        "headers": sorted({"tf_runtime.h", *(name for call in calls for name in call.headers)}),
         "tables": tables,
         "ops": builder.functions,
         "stages": stages,

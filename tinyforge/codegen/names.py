@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import re
 
-C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
+C_TYPES = {
+    "int8": "int8_t",
+    "uint8": "uint8_t",
+    "bool": "uint8_t",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "int64": "int64_t",
+    "float32": "float",
+}
 
 _RESERVED = {"main", "int", "float", "char", "double", "short", "long", "void", "if", "else", "for", "while", "do"}
 

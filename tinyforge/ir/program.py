@@ -34,6 +34,21 @@ class RowInput:
     dilation: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of several calls an operator is made of. ``inputs`` and ``tables``: positions in KernelCall's (for flat
+    kernels ``inputs`` are indices of the node's inputs), ``outputs``: indices of the node's outputs. The arguments come
+    in KernelCall's order, but only those of the part. ``header`` is the kernel's where that is not the call's."""
+
+    kernel: str
+    inputs: tuple[int, ...] = ()
+    outputs: tuple[int, ...] = (0,)
+    tables: tuple[int, ...] = ()
+    literals: tuple[tuple[str, int], ...] = ()
+    wants_y: bool = False
+    header: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class KernelCall:
     """One operator as calls of one C kernel; the kernel's header is ``firmware/kernels/<header>``.
@@ -50,6 +65,10 @@ class KernelCall:
     ``in_place``: index of an input whose buffer may hold the output too (same size, element i read before written).
     ``merge_rows``: every output row only needs the same input row and pixels are independent (1x1 stride 1,
     elementwise): a whole layer is called once with W = H*W pixels. Literals must then not contain H or W.
+    ``parts``: the operator is these calls one after the other (per output row, or whole), e.g. one for each operand of
+    a concatenation; ``kernel``, ``literals`` and ``wants_y`` of the call itself are then unused.
+    ``alias``: the output's bytes are those of the input ``in_place[0]`` in the same order (a reshape): nothing is
+    executed where both lie at the same place.
     """
 
     kernel: str
@@ -62,4 +81,11 @@ class KernelCall:
     wants_y: bool = False
     in_place: tuple[int, ...] = ()
     merge_rows: bool = False
+    parts: tuple[Part, ...] = ()
+    alias: bool = False
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Every kernel header the call needs."""
+        return (self.header, *(part.header for part in self.parts if part.header))
