@@ -1,0 +1,129 @@
+"""DEPTHWISE_CONV_2D: int8, any depth multiplier, stride, dilation and explicit padding; weights 1HWC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyforge.ir.fixed_point import requantize
+from tinyforge.ir.graph import Tensor
+from tinyforge.ir.program import KernelCall, RowInput, Table
+from tinyforge.ir.types import Array, IntArray
+from tinyforge.ir.window import AxisMap, Window, conv_axis
+from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_piece, require, require_int8
+from tinyforge.ops.conv2d import out_extent
+from tinyforge.ops.scaling import channel_multipliers
+
+
+@dataclass(frozen=True, slots=True)
+class DepthwiseConv2D(Op):
+    """Attributes: stride and dilation as (rows, cols), padding as (top, bottom, left, right); output channel
+    c * multiplier + m reads input channel c."""
+
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    multiplier: int
+    activation: Activation
+    kind: ClassVar[str] = "depthwise_conv2d"
+
+    def infer(self, ins: Sequence[Tensor]) -> tuple[tuple[int, ...], ...]:
+        x, w = ins[0].shape, ins[1].shape
+        require(len(x) == 4 and len(w) == 4, "depthwise_conv2d: input and weights must have rank 4")
+        made = x[3] * self.multiplier
+        require(w[3] == made, f"depthwise_conv2d: weights are for {w[3]} output channels, the attributes say {made}")
+        top, bottom, left, right = self.padding
+        h = out_extent(x[1], w[1], self.stride[0], top, bottom, self.dilation[0])
+        wd = out_extent(x[2], w[2], self.stride[1], left, right, self.dilation[1])
+        require(h > 0 and wd > 0, f"depthwise_conv2d: a {w[1]}x{w[2]} kernel does not fit into {x[1]}x{x[2]}")
+        return ((x[0], h, wd, made),)
+
+    def check(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> None:
+        require_int8([ins[0], ins[1], outs[0]], "depthwise_conv2d")
+        require(ins[1].is_constant, "depthwise_conv2d: weights must be constant")
+        require(all(t.is_constant for t in ins[2:3]), "depthwise_conv2d: the bias must be constant")
+        require(ins[0].shape[0] == 1, "depthwise_conv2d: batch must be 1")
+
+    def axes(self, ins: Sequence[Tensor], outs: Sequence[Tensor], index: int) -> tuple[AxisMap, AxisMap] | None:
+        _, kh, kw, _ = ins[1].shape
+        top, _, left, _ = self.padding
+        rows = conv_axis(kh, self.stride[0], top, self.dilation[0])
+        return rows, conv_axis(kw, self.stride[1], left, self.dilation[1])
+
+    def macs(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
+        return outs[0].type.elements * ins[1].shape[1] * ins[1].shape[2]
+
+    def compute(
+        self, pieces: Sequence[Piece], ins: Sequence[Tensor], outs: Sequence[Tensor], window: Window
+    ) -> list[Array]:
+        axes = self.axes(ins, outs, 0)
+        assert axes is not None
+        needed = Window(axes[0].needed(window.rows), axes[1].needed(window.cols))
+        zero = ins[0].type.zero_point
+        x = np.repeat(padded_piece(pieces[0], needed, zero)[0] - zero, self.multiplier, axis=2)
+        acc = self._accumulate(x, ins[1].array()[0].astype(np.int64), window)
+        if len(ins) > 2:
+            acc = acc + ins[2].array().astype(np.int64)
+        multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, ins[1].shape[3])
+        lo, hi = activation_range(self.activation, outs[0].type)
+        return [requantize(acc, multiplier, shift, outs[0].type.zero_point, lo, hi).astype(np.int8)[None]]
+
+    def _accumulate(self, x: IntArray, w: IntArray, window: Window) -> IntArray:
+        """Sum of products; x (rows, cols, C * multiplier) is exactly the padded input the window needs, zero point
+        removed; w (KH, KW, C * multiplier)."""
+        oh, ow = window.rows.size, window.cols.size
+        (sh, sw), (dh, dw) = self.stride, self.dilation
+        acc = np.zeros((oh, ow, w.shape[2]), np.int64)
+        for ky in range(w.shape[0]):
+            for kx in range(w.shape[1]):
+                rows = slice(ky * dh, ky * dh + (oh - 1) * sh + 1, sh)
+                acc += x[rows, kx * dw : kx * dw + (ow - 1) * sw + 1 : sw] * w[ky, kx]
+        return acc
+
+    def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
+        axes = self.axes(ins, outs, 0)
+        assert axes is not None
+        _, kh, kw, _ = ins[1].shape
+        lo, hi = activation_range(self.activation, outs[0].type)
+        return KernelCall(
+            kernel="tf_depthwise_s8",
+            header="tf_depthwise_s8.h",
+            form="rows",
+            inputs=(RowInput(0, kh, axes[0], axes[1], self.dilation[0]),),
+            tables=depthwise_tables(ins, outs),
+            literals=(
+                ("kh", kh),
+                ("kw", kw),
+                ("in_w", ins[0].shape[2]),
+                ("in_c", ins[0].shape[3]),
+                ("depth_multiplier", self.multiplier),
+                ("stride_w", self.stride[1]),
+                ("dilation_w", self.dilation[1]),
+                ("pad_left", self.padding[2]),
+                ("in_zero", ins[0].type.zero_point),
+                ("out_zero", outs[0].type.zero_point),
+                ("lo", lo),
+                ("hi", hi),
+            ),
+        )
+
+
+def folded_bias(ins: Sequence[Tensor]) -> IntArray:
+    """Bias with the input zero point folded in, one per output channel: padding then reads as the zero point."""
+    w = ins[1].array().astype(np.int64)
+    bias = ins[2].array().astype(np.int64) if len(ins) > 2 else np.zeros(w.shape[3], np.int64)
+    return np.asarray(bias - ins[0].type.zero_point * w.sum(axis=(0, 1, 2)), np.int64)
+
+
+def depthwise_tables(ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[Table, ...]:
+    """weights (KH, KW, output channels), folded bias, multiplier, shift."""
+    multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, ins[1].shape[3])
+    return (
+        Table("weights", "int8_t", ins[1].array()),
+        Table("bias", "int32_t", folded_bias(ins)),
+        Table("multiplier", "int32_t", multiplier),
+        Table("shift", "int8_t", shift),
+    )
