@@ -17,13 +17,23 @@ void tf_trace(int32_t op, int32_t output, const void *data, int32_t offset, int3
 #define TF_TRACE(op, output, data, offset, n) ((void)0)
 #endif
 
-/* A region of a feature map, half open, in coordinates of the whole tensor. */
+/* [lo, hi) along one axis of a feature map, in coordinates of the whole tensor. */
 typedef struct {
-    int32_t y0;
-    int32_t y1;
-    int32_t x0;
-    int32_t x1;
+    int32_t lo;
+    int32_t hi;
+} tf_span;
+
+/* The region of its output that an operator computes in the current piece of a fused stage, and the first row and
+ * column of it that the piece needs: the origin of a buffer that holds just one piece. */
+typedef struct {
+    tf_span rows;
+    tf_span cols;
+    int32_t row0;
+    int32_t col0;
 } tf_window;
+
+/* Larger than any position, small enough that sums do not overflow. */
+#define TF_FAR (1 << 28)
 
 /* Pointers to the rows first, first + dilation, ... of a tensor of `height` rows, NULL where outside (padding).
  * base holds row `origin` in slot 0; slots > 0: a ring, row y lies in slot (y - origin) % slots. */
@@ -52,6 +62,49 @@ TF_INLINE int32_t tf_min(int32_t a, int32_t b)
 TF_INLINE int32_t tf_max(int32_t a, int32_t b)
 {
     return a > b ? a : b;
+}
+
+/* The empty span: neutral for tf_join. */
+TF_INLINE tf_span tf_none(void)
+{
+    const tf_span none = {TF_FAR, -TF_FAR};
+    return none;
+}
+
+/* Input span that an output span needs, cut at the end of the tensor but not at 0; twin of AxisMap.needed. */
+static inline tf_span tf_needed(tf_span out, int32_t num, int32_t den, int32_t lo, int32_t hi, int32_t extent)
+{
+    const tf_span needed = {tf_floor_div(out.lo * num + lo, den),
+                            tf_min(tf_floor_div((out.hi - 1) * num + hi, den) + 1, extent)};
+    return out.hi > out.lo && needed.hi > needed.lo ? needed : tf_none();
+}
+
+/* The smallest span holding both. */
+TF_INLINE tf_span tf_join(tf_span a, tf_span b)
+{
+    const tf_span both = {tf_min(a.lo, b.lo), tf_max(a.hi, b.hi)};
+    return both;
+}
+
+/* What of a needed span is not there yet when everything below *done is; moves *done on. */
+TF_INLINE tf_span tf_new(tf_span needed, int32_t *done)
+{
+    const tf_span fresh = {tf_max(needed.lo, *done), needed.hi};
+    *done = tf_max(*done, needed.hi);
+    return fresh.hi > fresh.lo ? fresh : tf_none();
+}
+
+/* The part of a span from 0 on, empty unless `wanted`. */
+TF_INLINE tf_span tf_inside(tf_span span, int wanted)
+{
+    const tf_span inside = {tf_max(span.lo, 0), span.hi};
+    const tf_span nothing = {0, 0};
+    return wanted && inside.hi > inside.lo ? inside : nothing;
+}
+
+TF_INLINE int tf_any(tf_span span)
+{
+    return span.hi > span.lo;
 }
 
 #endif

@@ -15,11 +15,11 @@ from tinyforge.codegen.stages import StageFunction, stage_function
 from tinyforge.codegen.views import stage_views, whole_view
 from tinyforge.ir.graph import Graph, Node
 from tinyforge.ir.program import KernelCall, Table
+from tinyforge.ir.schedule import FusedStage, LayerStage, Schedule
 from tinyforge.ops.base import Op
-from tinyforge.schedule.types import FusedStage, LayerStage, Schedule
 
 if TYPE_CHECKING:
-    from tinyforge.memory.plan import MemoryPlan
+    from tinyforge.ir.memory_plan import MemoryPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +123,12 @@ class _Builder:
         views = stage_views(self.graph, stage, self.plan)
         function = stage_function(self.graph, stage, f"{self.prefix}_stage{number}", self._symbols(stage))
         for i in range(stage.first, stage.last + 1):
-            self._add(i, views, function.window_of[self.graph.nodes[i].outputs[0]])
+            self._add(i, views, i - stage.first)
         return function
 
-    def _symbols(self, stage: FusedStage) -> list[str]:
-        return [op_symbol(self.prefix, i, _op(self.graph.nodes[i]).kind) for i in range(stage.first, stage.last + 1)]
+    def _symbols(self, stage: FusedStage) -> tuple[str, ...]:
+        nodes = range(stage.first, stage.last + 1)
+        return tuple(op_symbol(self.prefix, i, _op(self.graph.nodes[i]).kind) for i in nodes)
 
     def _add(self, index: int, views: Mapping[str, View], window: int | None) -> str:
         node, call = self.graph.nodes[index], self.calls[index]

@@ -1,30 +1,135 @@
-"""Fused stages: the driver's loops and window recursion as lines of C."""
+"""Fused stages: the driver's window recursion as lines of C, the twin of ``ops.stage_windows``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyforge.ir.graph import Graph
-from tinyforge.schedule.types import FusedStage
+from tinyforge.ir.schedule import FusedStage, Halo
+from tinyforge.ir.window import AxisMap
+from tinyforge.ops.base import Op
+from tinyforge.ops.stage_windows import StageWalk, walk_stage
 
 
 @dataclass(frozen=True, slots=True)
 class StageFunction:
-    """The driver of a fused stage."""
+    """The driver of a fused stage: bands of ``patch_h`` rows, in each pieces of ``patch_w`` columns.
+
+    ``rows``: spans of rows every operator computes in a band, last operator first; ``cols`` likewise in a piece.
+    ``start`` and ``band``: declarations of what is kept from band to band, and from piece to piece.
+    """
 
     symbol: str
     title: str
     windows: int
-    cached: bool
+    first_y: int
+    first_x: int
     height: int
     width: int
     patch_h: int
     patch_w: int
-    backward: tuple[str, ...]
-    forward: tuple[str, ...]
-    window_of: Mapping[str, int]
+    start: tuple[str, ...]
+    rows: tuple[str, ...]
+    band: tuple[str, ...]
+    cols: tuple[str, ...]
+    calls: tuple[str, ...]
 
 
-def stage_function(graph: Graph, stage: FusedStage, symbol: str, calls: Sequence[str]) -> StageFunction:
-    raise NotImplementedError
+def stage_function(graph: Graph, stage: FusedStage, symbol: str, calls: tuple[str, ...]) -> StageFunction:
+    """The driver of ``stage``; ``calls`` are the C functions of its operators in order."""
+    out = graph.tensors[graph.nodes[stage.last].outputs[0]].type
+    height, width, _ = out.hwc
+    walk = walk_stage(graph, stage)
+    spans = _Spans(graph, walk)
+    return StageFunction(
+        symbol=symbol,
+        title=_title(graph, stage, height, width),
+        windows=stage.last - stage.first + 1,
+        first_y=-walk.rows.warm * stage.patch_h,
+        first_x=-walk.cols.warm * stage.patch_w,
+        height=height,
+        width=width,
+        patch_h=stage.patch_h,
+        patch_w=stage.patch_w,
+        start=spans.counters("row"),
+        rows=spans.lines("row", "py", stage.patch_h, height),
+        band=spans.counters("col"),
+        cols=spans.lines("col", "px", stage.patch_w, width),
+        calls=calls,
+    )
+
+
+def _title(graph: Graph, stage: FusedStage, height: int, width: int) -> str:
+    names = f"{graph.nodes[stage.first].name} .. {graph.nodes[stage.last].name}".replace("*/", "* /")
+    bands, pieces = -(-height // stage.patch_h), -(-width // stage.patch_w)
+    return f"{names}: {bands} x {pieces} pieces of up to {stage.patch_h} x {stage.patch_w} output pixels"
+
+
+class _Spans:
+    """Lines of C for both axes of one stage; window i belongs to node ``first + i``.
+
+    For each node: what its consumers need (``rows[i]`` before caching), what of it is new, what is inside the tensor.
+    """
+
+    def __init__(self, graph: Graph, walk: StageWalk) -> None:
+        self.graph, self.stage = graph, walk.stage
+        self.nodes = graph.nodes[walk.stage.first : walk.stage.last + 1]
+        self.last = len(self.nodes) - 1
+
+    def cached(self, i: int, axis: str) -> bool:
+        """Whether node i keeps what it computed in earlier bands (row) or pieces (col)."""
+        if i == self.last:
+            return False
+        mode = self.stage.mode(self.nodes[i].outputs[0])
+        return (mode.rows if axis == "row" else mode.cols) is Halo.CACHE
+
+    def counters(self, axis: str) -> tuple[str, ...]:
+        """Declarations of the done counters of one axis."""
+        return tuple(f"int32_t {axis}_done{i} = -TF_FAR;" for i in range(self.last + 1) if self.cached(i, axis))
+
+    def lines(self, axis: str, start: str, step: int, extent: int) -> tuple[str, ...]:
+        """Spans along one axis, from the stage's output back to its first operator."""
+        last = self.last
+        result = [
+            f"{axis}s[{last}] = (tf_span){{{start}, tf_min({start} + {step}, {extent})}};",
+            f"w[{last}].{axis}s = tf_inside({axis}s[{last}], 1);",
+            f"w[{last}].{axis}0 = tf_max({axis}s[{last}].lo, 0);",
+        ]
+        for i in reversed(range(last)):
+            result += self._node(i, axis)
+        return tuple(result)
+
+    def _node(self, i: int, axis: str) -> list[str]:
+        uses = self._uses(i, axis)
+        extent = self._extent(i, axis)
+        needs = [f"tf_needed({axis}s[{c}], {m.num}, {m.den}, {m.lo}, {m.hi}, {extent})" for c, m in uses]
+        joined = needs[0] if needs else "tf_none()"
+        for need in needs[1:]:
+            joined = f"tf_join({joined}, {need})"
+        lines = [f"{axis}s[{i}] = {joined};", f"w[{i}].{axis}0 = tf_max({axis}s[{i}].lo, 0);"]
+        wanted = "1"
+        if self.cached(i, axis):
+            lines.append(f"{axis}s[{i}] = tf_new({axis}s[{i}], &{axis}_done{i});")
+        else:
+            readers = sorted({c for c, _ in uses})
+            wanted = " || ".join(f"tf_any(w[{c}].{axis}s)" for c in readers) or "0"
+        lines.append(f"w[{i}].{axis}s = tf_inside({axis}s[{i}], {wanted});")
+        return lines
+
+    def _extent(self, i: int, axis: str) -> int:
+        height, width, _ = self.graph.tensors[self.nodes[i].outputs[0]].type.hwc
+        return height if axis == "row" else width
+
+    def _uses(self, i: int, axis: str) -> list[tuple[int, AxisMap]]:
+        """(window, map) of every use of node i's outputs inside the stage, without repeats."""
+        found: list[tuple[int, AxisMap]] = []
+        for c in range(i + 1, self.last + 1):
+            node = self.nodes[c]
+            op = node.op
+            assert isinstance(op, Op)
+            for index, name in enumerate(node.inputs):
+                if name in self.nodes[i].outputs:
+                    axes = op.axes(self.graph.ins(node), self.graph.outs(node), index)
+                    assert axes is not None, f"{node.name} is a barrier and cannot be in a fused stage"
+                    found.append((c, axes[0] if axis == "row" else axes[1]))
+        return list(dict.fromkeys(found))
