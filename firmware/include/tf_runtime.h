@@ -64,6 +64,76 @@ TF_INLINE int32_t tf_max(int32_t a, int32_t b)
     return a > b ? a : b;
 }
 
+/* One raster ring of a tensor swept column by column: the rows y, y + lanes, y + 2 * lanes, ... one after another in
+ * `pixels` pixels from pixel `start` of the buffer on, with the first ones mirrored behind the end. */
+typedef struct {
+    int32_t start;
+    int32_t pixels;
+} tf_lane;
+
+/* Place of pixel x of row y within its lane. */
+TF_INLINE int32_t tf_in_lane(int32_t pixels, int32_t lanes, int32_t width, int32_t y, int32_t x)
+{
+    return (int32_t)((uint32_t)((y / lanes) * width + x) % (uint32_t)pixels);
+}
+
+/* Index of pixel (y, x) in the buffer. */
+TF_INLINE int32_t tf_lane_pixel(const tf_lane *lane, int32_t lanes, int32_t width, int32_t y, int32_t x)
+{
+    const tf_lane own = lane[y % lanes];
+    return own.start + tf_in_lane(own.pixels, lanes, width, y, x);
+}
+
+/* tf_rows for a tensor in lanes; the pointers are to column x. */
+static inline void tf_rows_in_lanes(const int8_t **rows, int32_t count, int32_t first, int32_t dilation,
+                                    int32_t height, const int8_t *base, const tf_lane *lane, int32_t lanes,
+                                    int32_t width, int32_t pixel_bytes, int32_t x)
+{
+    for (int32_t k = 0; k < count; ++k) {
+        const int32_t y = first + k * dilation;
+        rows[k] = (y < 0 || y >= height) ? NULL : base + tf_lane_pixel(lane, lanes, width, y, x) * pixel_bytes;
+    }
+}
+
+/* n bytes to a lower or the same address. */
+static inline void tf_move_down(int8_t *to, const int8_t *from, int32_t n)
+{
+    for (int32_t i = 0; i < n; ++i) {
+        to[i] = from[i];
+    }
+}
+
+/* After columns [x0, x1) of row y were written straight on: what went past the lane's end belongs to its start too,
+ * what went to its start belongs behind its end too. */
+static inline void tf_lane_mirror(int8_t *base, const tf_lane *lane, int32_t lanes, int32_t width, int32_t guard,
+                                  int32_t pixel_bytes, int32_t y, int32_t x0, int32_t x1)
+{
+    const tf_lane own = lane[y % lanes];
+    const int32_t at = tf_in_lane(own.pixels, lanes, width, y, x0);
+    const int32_t end = at + x1 - x0;
+    int8_t *const start = base + own.start * pixel_bytes;
+    int8_t *const behind = start + own.pixels * pixel_bytes;
+    tf_move_down(start, behind, (end - own.pixels) * pixel_bytes);
+    if (at < guard) {
+        const int32_t n = (end < guard ? end : guard) - at;
+        tf_move_down(behind + at * pixel_bytes, start + at * pixel_bytes, n * pixel_bytes);
+    }
+}
+
+/* Columns [*origin, done) are in a buffer of `rows` rows; those from span.lo on move to its left edge. */
+static inline void tf_slide(int8_t *base, int32_t rows, int32_t row_bytes, int32_t pixel_bytes, tf_span span,
+                            int32_t *origin, int32_t done)
+{
+    const int32_t to = tf_max(span.lo, 0);
+    if (span.hi > span.lo) {
+        for (int32_t r = 0; r < rows && done > to && to > *origin; ++r) {
+            int8_t *const row = base + r * row_bytes;
+            tf_move_down(row, row + (to - *origin) * pixel_bytes, (done - to) * pixel_bytes);
+        }
+        *origin = to;
+    }
+}
+
 /* The empty span: neutral for tf_join. */
 TF_INLINE tf_span tf_none(void)
 {

@@ -1,96 +1,52 @@
-"""Values the templates print: one ``OpFunction`` an operator, one ``StageFunction`` a fused stage.
-
-All arithmetic on addresses, strides and sizes ends here; the templates only place the numbers.
-"""
+"""Values the templates print: one ``OpFunction`` an operator, with every address and argument worked out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tinyforge.codegen.views import View
 from tinyforge.ir.program import KernelCall, Part, RowInput
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """How C reaches a tensor: row y starts at ``base`` + slot(y) * ``row_bytes``; the first stored pixel of a row is
-    column ``x_origin``. ``slots`` > 0: ring of rows; ``y_origin`` is the row in slot 0 (both C expressions)."""
-
-    base: int
-    ctype: str
-    row_bytes: int
-    pixel_bytes: int
-    height: int
-    width: int
-    slots: int = 0
-    y_origin: str = "0"
-    x_origin: str = "0"
-
-
-@dataclass(frozen=True, slots=True)
 class RowPointers:
-    """Arguments of one ``tf_rows`` call."""
+    """An array of ``count`` row pointers and the statement that fills it; ``x_origin``: the column they point to."""
 
-    number: int
+    name: str
     count: int
-    first: str
-    dilation: int
-    view: View
+    fill: str
+    x_origin: str
 
 
 @dataclass(frozen=True, slots=True)
 class KernelUse:
-    """One call of a kernel: the operands it gets, by their place in the function's ``rows`` or as views."""
+    """One call of a kernel with all its arguments."""
 
     kernel: str
-    rows: tuple[RowPointers, ...]
-    flat_inputs: tuple[View, ...]
-    outputs: tuple[int, ...]
-    wants_y: bool
     arguments: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class OpFunction:
-    """One operator's C function. ``window``: name of the tf_window to compute, empty for whole layers. ``uses`` is
-    empty where the output already lies in place."""
+    """One operator's C function.
+
+    form "rows": loops over rows [y0, y1): fills ``rows``, sets out0.. to ``outs``, runs ``uses`` and ``after``.
+    form "flat": runs ``uses``, then ``after``. ``fused``: takes the windows of its stage. ``uses`` is empty where the
+    output already lies in place and nothing has to be done.
+    """
 
     symbol: str
     index: int
     title: str
     form: str
-    window: str
+    fused: bool
     y0: str
     y1: str
-    x0: str
-    x1: str
     rows: tuple[RowPointers, ...]
-    outputs: tuple[View, ...]
+    outs: tuple[str, ...]
     uses: tuple[KernelUse, ...]
-    trace: tuple[TraceRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TraceRow:
-    """What one traced piece of output ``index`` is: a row segment, or the whole tensor for flat kernels."""
-
-    index: int
-    row_bytes: int
-    pixel_bytes: int
-    total_bytes: int
-
-
-def row_start(spec: RowInput) -> str:
-    """C expression of the first input row that output row y needs."""
-    scaled = "y" if spec.rows.num == 1 else f"y * {spec.rows.num}"
-    shifted = scaled if spec.rows.lo == 0 else f"{scaled} {'+' if spec.rows.lo > 0 else '-'} {abs(spec.rows.lo)}"
-    return shifted if spec.rows.den == 1 else f"tf_floor_div({shifted}, {spec.rows.den})"
-
-
-def merged(view: View) -> View:
-    """The same whole tensor seen as one row of H*W pixels."""
-    pixels = view.height * view.width
-    return View(view.base, view.ctype, view.row_bytes * view.height, view.pixel_bytes, 1, pixels)
+    after: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +60,91 @@ class OpSite:
     outputs: tuple[View, ...]
     window: int | None = None
     scratch: int | None = None
+
+
+def op_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFunction:
+    """The function for one kernel call at one place."""
+    if _lies_in_place(call, site):
+        return OpFunction(site.symbol, site.index, site.title, "flat", False, "0", "0", (), (), (), ())
+    if call.form == "rows":
+        return _row_function(call, site, tables)
+    outs = tuple(f"ARENA({v.ctype}, {v.base})" for v in site.outputs)
+    ins = {i: f"ARENA(const {v.ctype}, {v.base})" for i, v in site.inputs.items()}
+    uses = tuple(
+        KernelUse(p.kernel, (*(ins[i] for i in p.inputs), *(outs[o] for o in p.outputs), *_constants(p, site, tables)))
+        for p in _parts(call, site)
+    )
+    after = tuple(_trace(site, o, outs[o], "0", str(v.height * v.row_bytes)) for o, v in enumerate(site.outputs))
+    return OpFunction(site.symbol, site.index, site.title, "flat", False, "0", "0", (), (), uses, after)
+
+
+def _row_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFunction:
+    fused = site.window is not None
+    merge = call.merge_rows and not fused
+    ins = {i: v.merged() if merge else v for i, v in site.inputs.items()}
+    outs = tuple(v.merged() if merge else v for v in site.outputs)
+    y0, y1, x0, x1 = _extent(site, outs[0])
+    rows = tuple(_row_pointers(n, spec, ins[spec.index]) for n, spec in enumerate(call.inputs))
+    after = [v.after_write("y", x0, x1) for v in outs]
+    for o, v in enumerate(outs):
+        offset = f"y * {v.width * v.pixel_bytes}" + ("" if x0 == "0" else f" + {x0} * {v.pixel_bytes}")
+        length = f"({x1} - {x0}) * {v.pixel_bytes}" if fused else str(v.width * v.pixel_bytes)
+        after.append(_trace(site, o, f"out{o}", offset, length))
+    return OpFunction(
+        symbol=site.symbol,
+        index=site.index,
+        title=site.title,
+        form="rows",
+        fused=fused,
+        y0=y0,
+        y1=y1,
+        rows=rows,
+        outs=tuple(v.pixel("y", x0) for v in outs),
+        uses=tuple(_row_use(part, site, tables, rows, (x0, x1)) for part in _parts(call, site)),
+        after=tuple(line for line in after if line),
+    )
+
+
+def _extent(site: OpSite, out: View) -> tuple[str, str, str, str]:
+    """(y0, y1, x0, x1) of what the function computes, as C expressions."""
+    if site.window is None:
+        return "0", str(out.height), "0", str(out.width)
+    window = f"w[{site.window}]"
+    return f"{window}.rows.lo", f"{window}.rows.hi", f"{window}.cols.lo", f"{window}.cols.hi"
+
+
+def _row_pointers(number: int, spec: RowInput, view: View) -> RowPointers:
+    name = f"rows{number}"
+    return RowPointers(
+        name, spec.count, view.fill_rows(name, spec.count, row_start(spec), spec.dilation), view.x_origin
+    )
+
+
+def _row_use(
+    part: Part, site: OpSite, tables: Sequence[str], rows: Sequence[RowPointers], span: tuple[str, str]
+) -> KernelUse:
+    pointers = [text for i in part.inputs for text in (rows[i].name, rows[i].x_origin)]
+    outs = [f"out{o}" for o in part.outputs]
+    y = ["y"] if part.wants_y else []
+    return KernelUse(part.kernel, (*pointers, *outs, *span, *y, *_constants(part, site, tables)))
+
+
+def _constants(part: Part, site: OpSite, tables: Sequence[str]) -> tuple[str, ...]:
+    """Tables, scratch and literals: what follows the operands in every call."""
+    scratch = () if site.scratch is None else (f"ARENA(void, {site.scratch})",)
+    literals = (f"/*{name}*/ {c_int(int(value))}" for name, value in part.literals)
+    return (*(tables[i] for i in part.tables), *scratch, *literals)
+
+
+def _trace(site: OpSite, output: int, data: str, offset: str, length: str) -> str:
+    return f"TF_TRACE({site.index}, {output}, {data}, {offset}, {length});"
+
+
+def row_start(spec: RowInput) -> str:
+    """C expression of the first input row that output row y needs."""
+    scaled = "y" if spec.rows.num == 1 else f"y * {spec.rows.num}"
+    shifted = scaled if spec.rows.lo == 0 else f"{scaled} {'+' if spec.rows.lo > 0 else '-'} {abs(spec.rows.lo)}"
+    return shifted if spec.rows.den == 1 else f"tf_floor_div({shifted}, {spec.rows.den})"
 
 
 def c_int(value: int) -> str:
@@ -120,51 +161,6 @@ def _parts(call: KernelCall, site: OpSite) -> tuple[Part, ...]:
     return (Part(call.kernel, operands, outputs, tables, call.literals, call.wants_y),)
 
 
-def _use(
-    part: Part, site: OpSite, tables: Sequence[str], rows: Sequence[RowPointers], inputs: Mapping[int, View]
-) -> KernelUse:
-    scratch = () if site.scratch is None else (f"ARENA(void, {site.scratch})",)
-    literals = (f"/*{name}*/ {c_int(int(value))}" for name, value in part.literals)
-    return KernelUse(
-        kernel=part.kernel,
-        rows=tuple(rows[i] for i in part.inputs) if rows else (),
-        flat_inputs=() if rows else tuple(inputs[i] for i in part.inputs),
-        outputs=part.outputs,
-        wants_y=part.wants_y,
-        arguments=(*(tables[i] for i in part.tables), *scratch, *literals),
-    )
-
-
 def _lies_in_place(call: KernelCall, site: OpSite) -> bool:
     """Whether an aliasing operator has nothing to do here."""
     return call.alias and site.window is None and site.inputs[call.in_place[0]].base == site.outputs[0].base
-
-
-def op_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFunction:
-    """The function for one kernel call at one place."""
-    merge = call.merge_rows and site.window is None
-    change = merged if merge else (lambda view: view)
-    inputs = {i: change(v) for i, v in site.inputs.items()}
-    outputs = tuple(change(v) for v in site.outputs)
-    window = "" if site.window is None else f"w[{site.window}]"
-    specs = call.inputs if call.form == "rows" else ()
-    rows = tuple(RowPointers(n, s.count, row_start(s), s.dilation, inputs[s.index]) for n, s in enumerate(specs))
-    parts = () if _lies_in_place(call, site) else _parts(call, site)
-    return OpFunction(
-        symbol=site.symbol,
-        index=site.index,
-        title=site.title,
-        form=call.form if parts else "flat",
-        window=window,
-        y0=f"{window}.rows.lo" if window else "0",
-        y1=f"{window}.rows.hi" if window else str(outputs[0].height),
-        x0=f"{window}.cols.lo" if window else "0",
-        x1=f"{window}.cols.hi" if window else str(outputs[0].width),
-        rows=rows if parts else (),
-        outputs=outputs,
-        uses=tuple(_use(part, site, tables, rows, inputs) for part in parts),
-        trace=tuple(
-            TraceRow(i, v.width * v.pixel_bytes, v.pixel_bytes, v.width * v.pixel_bytes * v.height)
-            for i, v in enumerate(site.outputs if not merge else outputs)
-        ),
-    )

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tinyforge import __version__
-from tinyforge.codegen.functions import OpFunction, OpSite, View, op_function
+from tinyforge.codegen.functions import OpFunction, OpSite, op_function
 from tinyforge.codegen.headers import header_closure
 from tinyforge.codegen.names import C_TYPES, op_symbol, table_symbol
 from tinyforge.codegen.render import number_lines, render
 from tinyforge.codegen.stages import StageFunction, stage_function
-from tinyforge.codegen.views import stage_views, whole_view
+from tinyforge.codegen.views import View, stage_views, whole_view
 from tinyforge.ir.graph import Graph, Node
 from tinyforge.ir.program import KernelCall, Table
 from tinyforge.ir.schedule import FusedStage, LayerStage, Schedule
@@ -71,13 +71,14 @@ def generate(
     steps, stages = [], []
     for number, stage in enumerate(schedule.stages):
         if isinstance(stage, LayerStage):
-            steps.append(builder.layer(stage))
+            steps += builder.layer(stage)
         else:
             fused = builder.fused(stage, number)
             stages.append(fused)
             steps.append(fused.symbol)
     tables = [_c_table(prefix, i, t) for i, call in enumerate(calls) for t in call.tables]
     inputs, outputs = edge_tensors(graph, plan, prefix)
+    headers = sorted({"tf_runtime.h", *(name for call in calls for name in call.headers)})
     context = {
         "prefix": prefix,
         "guard": prefix.upper(),
@@ -85,7 +86,7 @@ def generate(
         "source": source,
         "comment": comment,
         "arena_bytes": plan.arena_bytes,
-        "headers": sorted({"tf_runtime.h", *(name for call in calls for name in call.headers)}),
+        "headers": headers,
         "tables": tables,
         "ops": builder.functions,
         "stages": stages,
@@ -98,7 +99,7 @@ def generate(
         f"{prefix}.c": render("model.c.j2", **context),
         f"{prefix}_weights.c": render("weights.c.j2", **context),
     }
-    return SourceTree({**files, **header_closure(context["headers"])})
+    return SourceTree({**files, **header_closure(headers)})
 
 
 class _Builder:
@@ -108,33 +109,36 @@ class _Builder:
         self.graph, self.plan, self.calls, self.prefix = graph, plan, calls, prefix
         self.functions: list[OpFunction] = []
 
-    def layer(self, stage: LayerStage) -> str:
-        """Adds a whole-layer operator; its C function."""
+    def layer(self, stage: LayerStage) -> list[str]:
+        """Adds a whole-layer operator; its C function, none where its output already lies in place."""
         node = self.graph.nodes[stage.node]
         views = {
             n: whole_view(self.graph.tensors[n], self.plan)
             for n in (*node.inputs, *node.outputs)
             if not self.graph.tensors[n].is_constant
         }
-        return self._add(stage.node, views, None)
+        function = self._function(stage.node, views, None)
+        if function.uses:
+            self.functions.append(function)
+        return [function.symbol] if function.uses else []
 
     def fused(self, stage: FusedStage, number: int) -> StageFunction:
         """Adds the operators of a fused stage and describes its driver."""
         views = stage_views(self.graph, stage, self.plan)
-        function = stage_function(self.graph, stage, f"{self.prefix}_stage{number}", self._symbols(stage))
+        name = f"{self.prefix}_stage{number}"
+        function = stage_function(self.graph, stage, self.plan, name, self._symbols(stage))
         for i in range(stage.first, stage.last + 1):
-            self._add(i, views, i - stage.first)
+            self.functions.append(self._function(i, views, i - stage.first))
         return function
 
     def _symbols(self, stage: FusedStage) -> tuple[str, ...]:
         nodes = range(stage.first, stage.last + 1)
         return tuple(op_symbol(self.prefix, i, _op(self.graph.nodes[i]).kind) for i in nodes)
 
-    def _add(self, index: int, views: Mapping[str, View], window: int | None) -> str:
+    def _function(self, index: int, views: Mapping[str, View], window: int | None) -> OpFunction:
         node, call = self.graph.nodes[index], self.calls[index]
-        symbol = op_symbol(self.prefix, index, _op(node).kind)
         site = OpSite(
-            symbol=symbol,
+            symbol=op_symbol(self.prefix, index, _op(node).kind),
             index=index,
             title=_title(self.graph, node),
             inputs={i: views[n] for i, n in enumerate(node.inputs) if n in views},
@@ -143,8 +147,7 @@ class _Builder:
             scratch=self.plan.scratch.get(index) if call.scratch_bytes else None,
         )
         names = [table_symbol(self.prefix, index, t.name) for t in call.tables]
-        self.functions.append(op_function(call, site, names))
-        return symbol
+        return op_function(call, site, names)
 
 
 def _op(node: Node) -> Op:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.schedule import FusedStage, Halo
 from tinyforge.ir.window import AxisMap
 from tinyforge.ops.base import Op
 from tinyforge.ops.stage_windows import StageWalk, walk_stage
+
+if TYPE_CHECKING:
+    from tinyforge.ir.memory_plan import MemoryPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,14 @@ class StageFunction:
     calls: tuple[str, ...]
 
 
-def stage_function(graph: Graph, stage: FusedStage, symbol: str, calls: tuple[str, ...]) -> StageFunction:
+def stage_function(
+    graph: Graph, stage: FusedStage, plan: MemoryPlan, symbol: str, calls: tuple[str, ...]
+) -> StageFunction:
     """The driver of ``stage``; ``calls`` are the C functions of its operators in order."""
     out = graph.tensors[graph.nodes[stage.last].outputs[0]].type
     height, width, _ = out.hwc
     walk = walk_stage(graph, stage)
-    spans = _Spans(graph, walk)
+    spans = _Spans(graph, walk, plan)
     return StageFunction(
         symbol=symbol,
         title=_title(graph, stage, height, width),
@@ -71,8 +77,8 @@ class _Spans:
     For each node: what its consumers need (``rows[i]`` before caching), what of it is new, what is inside the tensor.
     """
 
-    def __init__(self, graph: Graph, walk: StageWalk) -> None:
-        self.graph, self.stage = graph, walk.stage
+    def __init__(self, graph: Graph, walk: StageWalk, plan: MemoryPlan) -> None:
+        self.graph, self.stage, self.plan = graph, walk.stage, plan
         self.nodes = graph.nodes[walk.stage.first : walk.stage.last + 1]
         self.last = len(self.nodes) - 1
 
@@ -84,8 +90,15 @@ class _Spans:
         return (mode.rows if axis == "row" else mode.cols) is Halo.CACHE
 
     def counters(self, axis: str) -> tuple[str, ...]:
-        """Declarations of the done counters of one axis."""
-        return tuple(f"int32_t {axis}_done{i} = -TF_FAR;" for i in range(self.last + 1) if self.cached(i, axis))
+        """Declarations of the done counters of one axis, and of where sliding buffers begin."""
+        done = [f"int32_t {axis}_done{i} = -TF_FAR;" for i in range(self.last + 1) if self.cached(i, axis)]
+        origins = [f"int32_t origin{i} = 0;" for i in range(self.last + 1) if axis == "col" and self.slides(i)]
+        return (*done, *origins)
+
+    def slides(self, i: int) -> tuple[str, ...]:
+        """Outputs of node i held in a buffer whose kept columns move to its left edge before each piece."""
+        outputs = self.nodes[i].outputs if i != self.last else ()
+        return tuple(t for t in outputs if self.plan.placements[t].layout.shift_cols)
 
     def lines(self, axis: str, start: str, step: int, extent: int) -> tuple[str, ...]:
         """Spans along one axis, from the stage's output back to its first operator."""
@@ -109,12 +122,20 @@ class _Spans:
         lines = [f"{axis}s[{i}] = {joined};", f"w[{i}].{axis}0 = tf_max({axis}s[{i}].lo, 0);"]
         wanted = "1"
         if self.cached(i, axis):
+            if axis == "col":
+                lines += [self._slide(i, t) for t in self.slides(i)]
             lines.append(f"{axis}s[{i}] = tf_new({axis}s[{i}], &{axis}_done{i});")
         else:
             readers = sorted({c for c, _ in uses})
             wanted = " || ".join(f"tf_any(w[{c}].{axis}s)" for c in readers) or "0"
         lines.append(f"w[{i}].{axis}s = tf_inside({axis}s[{i}], {wanted});")
         return lines
+
+    def _slide(self, i: int, tensor: str) -> str:
+        """Moves the columns that the piece before computed and this one needs."""
+        place = self.plan.placements[tensor]
+        size = f"{place.layout.rows}, {place.layout.cols * place.layout.pixel_bytes}, {place.layout.pixel_bytes}"
+        return f"tf_slide(ARENA(int8_t, {place.offset}), {size}, cols[{i}], &origin{i}, col_done{i});"
 
     def _extent(self, i: int, axis: str) -> int:
         height, width, _ = self.graph.tensors[self.nodes[i].outputs[0]].type.hwc

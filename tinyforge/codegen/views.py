@@ -1,18 +1,88 @@
-"""Placements of tensors -> how C addresses them."""
+"""How C reaches a tensor: placements and layouts turned into address expressions. All address arithmetic is here."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tinyforge.codegen.functions import View
 from tinyforge.codegen.names import C_TYPES
 from tinyforge.ir.graph import Graph, Tensor
-from tinyforge.ir.memory_plan import LayoutKind
+from tinyforge.ir.memory_plan import Layout, LayoutKind
 from tinyforge.ir.schedule import FusedStage
 
 if TYPE_CHECKING:
     from tinyforge.ir.memory_plan import MemoryPlan
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A tensor as one operator function sees it. ``window``: the ``tf_window`` (a C expression) whose row0/col0 is the
+    origin of a buffer that holds just a piece; empty for buffers addressed in whole-tensor coordinates."""
+
+    base: int
+    ctype: str
+    height: int
+    width: int
+    pixel_bytes: int
+    row_bytes: int
+    layout: Layout | None = None
+    window: str = ""
+
+    @property
+    def kind(self) -> LayoutKind:
+        return self.layout.kind if self.layout else LayoutKind.WHOLE
+
+    @property
+    def x_origin(self) -> str:
+        """C expression of the column that row pointers point to."""
+        return f"{self.window}.col0" if self.window else "0"
+
+    def merged(self) -> View:
+        """The same whole tensor seen as one row of H*W pixels."""
+        pixels = self.height * self.width
+        return View(self.base, self.ctype, 1, pixels, self.pixel_bytes, self.row_bytes * self.height)
+
+    def lanes(self) -> str:
+        """C initialiser of the lanes' {start, pixels}."""
+        assert self.layout is not None
+        starts = (self.layout.lane_start(j) for j in range(self.layout.rows))
+        pairs = zip(starts, self.layout.lane_pixels, strict=True)
+        return "(const tf_lane[]){" + ", ".join(f"{{{start}, {pixels}}}" for start, pixels in pairs) + "}"
+
+    def fill_rows(self, rows: str, count: int, first: str, dilation: int) -> str:
+        """Statement that sets ``count`` row pointers from row ``first`` on, NULL where outside."""
+        head = f"{rows}, {count}, {first}, {dilation}, {self.height}, ARENA(const int8_t, {self.base})"
+        if self.kind is LayoutKind.LANES:
+            assert self.layout is not None
+            ring = f"{self.lanes()}, {self.layout.rows}, {self.layout.width}, {self.pixel_bytes}"
+            return f"tf_rows_in_lanes({head}, {ring}, {self.x_origin});"
+        slots = self.layout.rows if self.layout and self.kind is LayoutKind.ROW_RING else 0
+        origin = f"{self.window}.row0" if self.window else "0"
+        return f"tf_rows({head}, {self.row_bytes}, {origin}, {slots});"
+
+    def pixel(self, y: str, x: str) -> str:
+        """Address of pixel (y, x) for writing."""
+        start = f"ARENA({self.ctype}, {self.base})"
+        if self.kind is LayoutKind.LANES:
+            assert self.layout is not None
+            ring = f"{self.lanes()}, {self.layout.rows}, {self.layout.width}"
+            return f"{start} + tf_lane_pixel({ring}, {y}, {x}) * {self.pixel_bytes}"
+        row = f"({y} - {self.window}.row0)" if self.window else y
+        if self.layout and self.kind is LayoutKind.ROW_RING:
+            row = f"({y} % {self.layout.rows})"
+        column = "" if x == "0" else f" + {self._column(x)} * {self.pixel_bytes}"
+        return f"{start} + {row} * {self.row_bytes}{column}"
+
+    def _column(self, x: str) -> str:
+        return f"({x} - {self.window}.col0)" if self.window else x
+
+    def after_write(self, y: str, x0: str, x1: str) -> str:
+        """Statement that keeps a raster ring's mirrored pixels equal after [x0, x1) of row y was written, or empty."""
+        if self.kind is not LayoutKind.LANES:
+            return ""
+        assert self.layout is not None
+        ring = f"{self.lanes()}, {self.layout.rows}, {self.layout.width}, {self.layout.guard}, {self.pixel_bytes}"
+        return f"tf_lane_mirror(ARENA(int8_t, {self.base}), {ring}, {y}, {x0}, {x1});"
 
 
 def whole_view(tensor: Tensor, plan: MemoryPlan) -> View:
@@ -20,27 +90,34 @@ def whole_view(tensor: Tensor, plan: MemoryPlan) -> View:
     height, width, channels = tensor.type.hwc
     pixel = channels * tensor.type.dtype.itemsize
     ctype = C_TYPES[tensor.type.dtype.value]
-    return View(plan.placements[tensor.name].offset, ctype, width * pixel, pixel, height, width)
+    return View(plan.placements[tensor.name].offset, ctype, height, width, pixel, width * pixel)
 
 
 def stage_views(graph: Graph, stage: FusedStage, plan: MemoryPlan) -> dict[str, View]:
-    """Views of everything the stage's operators read and write. Inside the stage the window of node first + i is
-    ``w[i]``, which is also the origin of a buffer that holds just that window."""
+    """Views of everything the stage's operators read and write; the window of node first + i is ``w[i]``."""
     views: dict[str, View] = {}
     for i, node in enumerate(graph.nodes[stage.first : stage.last + 1]):
         for name in (*node.inputs, *node.outputs):
             tensor = graph.tensors[name]
             if not tensor.is_constant and name not in views:
-                views[name] = _stage_view(tensor, plan, i)
+                views[name] = _stage_view(tensor, plan, f"w[{i}]")
     return views
 
 
-def _stage_view(tensor: Tensor, plan: MemoryPlan, window: int) -> View:
-    view = whole_view(tensor, plan)
+def _stage_view(tensor: Tensor, plan: MemoryPlan, window: str) -> View:
+    whole = whole_view(tensor, plan)
     layout = plan.placements[tensor.name].layout
-    if layout.kind is LayoutKind.ROW_RING:
-        return replace(view, slots=layout.rows)
-    if layout.kind is LayoutKind.WINDOW:
-        row_bytes = layout.cols * view.pixel_bytes
-        return replace(view, row_bytes=row_bytes, y_origin=f"w[{window}].row0", x_origin=f"w[{window}].col0")
-    return view
+    if layout.kind is LayoutKind.WHOLE:
+        return whole
+    moving = layout.kind in (LayoutKind.WINDOW, LayoutKind.LANES)
+    row_bytes = layout.cols * whole.pixel_bytes
+    return View(
+        whole.base,
+        whole.ctype,
+        whole.height,
+        whole.width,
+        whole.pixel_bytes,
+        row_bytes,
+        layout,
+        window if moving else "",
+    )
