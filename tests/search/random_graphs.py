@@ -10,6 +10,7 @@ import numpy as np
 from tinyforge.ir.graph import Graph, Node, Tensor
 from tinyforge.ir.schedule import FusedStage, Halo, LayerStage, Schedule, Stage, TensorMode
 from tinyforge.ir.types import Array, DType, Quant, TensorType
+from tinyforge.ir.window import Window
 from tinyforge.ops import OPS
 from tinyforge.ops.base import Activation, Op, Piece
 from tinyforge.ops.conv2d import Conv2D
@@ -166,8 +167,6 @@ def run_whole(graph: Graph, inputs: dict[str, Array]) -> dict[str, Array]:
         ins, outs = graph.ins(node), graph.outs(node)
         assert isinstance(node.op, Op)
         pieces = [Piece.whole(t.array() if t.is_constant else values[t.name]) for t in ins]
-        from tinyforge.ir.window import Window
-
         height, width, _ = outs[0].type.hwc
         for t, data in zip(outs, node.op.compute(pieces, ins, outs, Window.full(height, width)), strict=True):
             values[t.name] = np.asarray(data)

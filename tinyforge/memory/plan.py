@@ -13,13 +13,10 @@ from tinyforge.memory.layouts import stage_layouts, whole_layout
 from tinyforge.memory.planner import Block, Packing, pack
 from tinyforge.ops.stage_windows import walk_stage
 
-__all__ = ["ALIAS_KINDS", "ALIGN", "MemoryPlan", "Placement", "plan_memory"]
+__all__ = ["ALIGN", "MemoryPlan", "Placement", "plan_memory"]
 
 ALIGN = 4
 """Alignment of every buffer: the widest element a kernel reads directly is 32 bits."""
-
-ALIAS_KINDS = frozenset({"reshape"})
-"""Operators whose output is byte for byte their input."""
 
 
 @dataclass(slots=True)
@@ -148,12 +145,14 @@ def _span(made: int, readers: Sequence[int], stage_of: dict[int, FusedStage]) ->
 
 
 def _merge(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], work: _Work, share: bool) -> None:
-    """Let outputs take over the buffers of inputs that die there: reshapes always, in-place operators if ``share``."""
+    """Let outputs take over the buffers of inputs that die there: aliases always, in-place operators if ``share``."""
     fused = {i for s in schedule.stages if isinstance(s, FusedStage) for i in range(s.first, s.last + 1)}
     for i, node in enumerate(graph.nodes):
-        if node.op.kind in ALIAS_KINDS and i not in fused and node.inputs[0] in work.lives:
-            work.aliases.add(i)
-            _unite(work, node.inputs[0], node.outputs[0])
+        if calls[i].alias and i not in fused:
+            source = node.inputs[calls[i].in_place[0]]
+            if source in work.lives:
+                work.aliases.add(i)
+                _unite(work, source, node.outputs[0])
             continue
         if not share or len(node.outputs) != 1:
             continue

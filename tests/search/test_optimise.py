@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.search.random_graphs import random_graph, run_whole
+from tinyforge.errors import DoesNotFit, UsageError
+from tinyforge.interp.run_schedule import run_schedule
+from tinyforge.ir.graph import Graph
+from tinyforge.ir.program import KernelCall
+from tinyforge.ir.schedule import FusedStage
+from tinyforge.ops.base import Op
+from tinyforge.schedule.optimise import Options, optimise
+
+
+def lowered(graph: Graph) -> list[KernelCall]:
+    return [n.op.lower(graph.ins(n), graph.outs(n)) for n in graph.nodes if isinstance(n.op, Op)]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_smallest_schedule_is_exact_and_no_worse_than_layer_by_layer(seed: int) -> None:
+    rng = np.random.default_rng(1000 + seed)
+    graph = random_graph(rng, int(rng.integers(3, 9)))
+    calls = lowered(graph)
+    whole = optimise(graph, calls, options=Options(schedule="layerwise"))
+    small = optimise(graph, calls, options=Options("sram", max_mac_factor=1.5))
+    assert small.plan.arena_bytes <= whole.plan.arena_bytes
+    assert small.mac_factor <= 1.5
+    assert small.lower_bound <= small.plan.arena_bytes
+    inputs = {"t0": rng.integers(-128, 128, graph.tensors["t0"].shape).astype(np.int8)}
+    got = run_schedule(graph, small.schedule, small.plan, inputs)
+    for name, expected in run_whole(graph, inputs).items():
+        np.testing.assert_array_equal(got[name], expected)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_fastest_schedule_that_fits(seed: int) -> None:
+    rng = np.random.default_rng(2000 + seed)
+    graph = random_graph(rng, 7)
+    calls = lowered(graph)
+    whole = optimise(graph, calls, options=Options(schedule="layerwise"))
+    small = optimise(graph, calls, options=Options("sram", max_mac_factor=4.0))
+    assert optimise(graph, calls, whole.plan.arena_bytes).schedule == whole.schedule
+    if small.plan.arena_bytes < whole.plan.arena_bytes:
+        limit = (small.plan.arena_bytes + whole.plan.arena_bytes) // 2
+        fitting = optimise(graph, calls, limit)
+        assert fitting.plan.arena_bytes <= limit
+        assert fitting.executed_macs <= max(small.executed_macs, whole.executed_macs)
+        assert any(isinstance(s, FusedStage) for s in fitting.schedule.stages)
+
+
+def test_refusal_says_what_where_limit_and_what_to_try() -> None:
+    graph = random_graph(np.random.default_rng(3), 6)
+    with pytest.raises(
+        DoesNotFit, match=r"^random: needs [\d,]+ B of SRAM, tiny has 16 B for it \(peak at step .*; try "
+    ):
+        optimise(graph, lowered(graph), 16, where="tiny")
+
+
+def test_wishes_that_make_no_sense() -> None:
+    with pytest.raises(UsageError, match="objective"):
+        Options("speed")
+    with pytest.raises(UsageError, match="schedule"):
+        Options(schedule="best")
+    with pytest.raises(UsageError, match="MAC factor"):
+        Options(max_mac_factor=0.5)
