@@ -1,0 +1,43 @@
+# Needs python3 >= 3.10 with venv, and make; everything else comes from PyPI into .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# Two workers fit two cores; override with: make test JOBS=8
+JOBS   ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check golden bench clean
+
+help: ## print this list
+	@echo "make targets:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-10s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "tinyforge needs python3 >= 3.10: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "python3 has no venv module; on Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+setup: $(READY) ## make .venv with tinyforge and its test tools
+
+demo: $(READY) ## compile the digit classifier, flash the emulated board, check every output
+	$(BIN)/python examples/digits/demo.py
+
+test: check ## lint, types and all tests (what continuous integration runs)
+	$(BIN)/python -m pytest -n $(JOBS)
+
+check: $(READY) ## lint and types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+golden: $(READY) ## rewrite the expected texts in tests/ after an intended change
+	TINYFORGE_UPDATE_GOLDENS=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/golden tests/unit/test_cli_help.py
+
+bench: $(READY) ## measure the benchmark models and print the table of docs/benchmarks.md
+	$(BIN)/python scripts/bench.py
+
+clean: ## remove .venv and everything generated
+	rm -rf $(VENV) out build .pytest_cache .mypy_cache .ruff_cache
