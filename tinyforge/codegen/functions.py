@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyforge.codegen.views import View
 from tinyforge.ir.program import KernelCall, Part, RowInput
@@ -32,6 +32,7 @@ class OpFunction:
     """One operator's C function.
 
     form "rows": loops over rows [y0, y1): fills ``rows``, sets out0.. to ``outs``, runs ``uses`` and ``after``.
+    ``begin`` and ``finish`` of a reduction run before the first and after the last piece.
     form "flat": runs ``uses``, then ``after``. ``fused``: takes the windows of its stage. ``uses`` is empty where the
     output already lies in place and nothing has to be done.
     """
@@ -47,6 +48,9 @@ class OpFunction:
     outs: tuple[str, ...]
     uses: tuple[KernelUse, ...]
     after: tuple[str, ...]
+    begin: tuple[KernelUse, ...] = ()
+    finish: tuple[KernelUse, ...] = ()
+    finished: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ def op_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFunc
         return OpFunction(site.symbol, site.index, site.title, "flat", False, "0", "0", (), (), (), ())
     if call.form == "rows":
         return _row_function(call, site, tables)
+    if call.form == "reduce":
+        return _reduce_function(call, site, tables)
     outs = tuple(f"ARENA({v.ctype}, {v.base})" for v in site.outputs)
     ins = {i: f"ARENA(const {v.ctype}, {v.base})" for i, v in site.inputs.items()}
     uses = tuple(
@@ -105,6 +111,32 @@ def _row_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFu
     )
 
 
+def _reduce_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFunction:
+    """A reduction walks its input: the window of its stage is a window of the input."""
+    view = site.inputs[call.inputs[0].index]
+    y0, y1, x0, x1 = _extent(site, view)
+    rows = (_row_pointers(0, call.inputs[0], view),)
+    (part,) = _parts(call, site)
+    acc, *constants = _constants(part, replace(site, scratch=None), tables, first=(f"ARENA(void, {site.scratch})",))
+    out = f"ARENA({site.outputs[0].ctype}, {site.outputs[0].base})"
+    return OpFunction(
+        symbol=site.symbol,
+        index=site.index,
+        title=site.title,
+        form="rows",
+        fused=site.window is not None,
+        y0=y0,
+        y1=y1,
+        rows=rows,
+        outs=(),
+        uses=(KernelUse(f"{call.kernel}_rows", (rows[0].name, rows[0].x_origin, acc, x0, x1, *constants)),),
+        after=(),
+        begin=(KernelUse(f"{call.kernel}_begin", (acc, *constants)),),
+        finish=(KernelUse(f"{call.kernel}_finish", (acc, out, *constants)),),
+        finished=(_trace(site, 0, out, "0", str(site.outputs[0].height * site.outputs[0].row_bytes)),),
+    )
+
+
 def _extent(site: OpSite, out: View) -> tuple[str, str, str, str]:
     """(y0, y1, x0, x1) of what the function computes, as C expressions."""
     if site.window is None:
@@ -129,11 +161,11 @@ def _row_use(
     return KernelUse(part.kernel, (*pointers, *outs, *span, *y, *_constants(part, site, tables)))
 
 
-def _constants(part: Part, site: OpSite, tables: Sequence[str]) -> tuple[str, ...]:
-    """Tables, scratch and literals: what follows the operands in every call."""
+def _constants(part: Part, site: OpSite, tables: Sequence[str], first: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """``first``, then tables, scratch and literals: what follows the operands in every call."""
     scratch = () if site.scratch is None else (f"ARENA(void, {site.scratch})",)
     literals = (f"/*{name}*/ {c_int(int(value))}" for name, value in part.literals)
-    return (*(tables[i] for i in part.tables), *scratch, *literals)
+    return (*first, *(tables[i] for i in part.tables), *scratch, *literals)
 
 
 def _trace(site: OpSite, output: int, data: str, offset: str, length: str) -> str:

@@ -60,6 +60,11 @@ class KernelCall:
     form "flat": called once for the whole operator:
         kernel(in_0, in_1, ..., out_0, ..., tables..., [scratch,] literals...)
       in_i only for inputs that are not constants, in order.
+    form "reduce": sums over all rows and columns (global pooling), fed with pieces in any order, each pixel once:
+        kernel_begin(acc, tables..., literals...)
+        kernel_rows(rows_0, in_x0_0, acc, x0, x1, tables..., literals...) for row segments [x0, x1) of the input
+        kernel_finish(acc, out_0, tables..., literals...)
+      acc is the scratch buffer; inputs[0] is one row with identity maps; the operator's ``accumulates`` is true.
 
     ``literals`` are printed as integer literals at the call so that the inlined kernel is specialised.
     ``in_place``: index of an input whose buffer may hold the output too (same size, element i read before written).

@@ -57,6 +57,12 @@ class Op(OpBase):
         (a barrier: it runs only as a layer). All outputs of a windowed operator share one height and width."""
         return None
 
+    def accumulates(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> bool:
+        """Whether the operator sums over all rows and columns of its one input and can be fed pieces of it in any
+        order (global pooling). Its kernel call then has form "reduce", and it can end a fused stage: the stage's
+        pieces are pieces of its input. ``axes`` stays that of the whole operator."""
+        return False
+
     def macs(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
         """Multiply-accumulates of the whole operator (convolutions and matrix products; else 0)."""
         return 0
