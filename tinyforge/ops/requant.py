@@ -93,9 +93,7 @@ def requantize_real(acc: IntArray, real: npt.NDArray[np.float64], zero: int, lo:
     return np.asarray(np.clip(rounded + zero, lo, hi), np.int64)
 
 
-def accumulator_range(
-    weights: IntArray, bias: IntArray, x_lo: int = -128, x_hi: int = 127
-) -> tuple[IntArray, IntArray]:
+def accumulator_range(w: IntArray, bias: IntArray, x_lo: int = -128, x_hi: int = 127) -> tuple[IntArray, IntArray]:
     """Smallest and largest sum(w * x) + bias per channel; w (channels, n), any x in [x_lo, x_hi]."""
     lo = np.minimum(w * x_lo, w * x_hi).sum(axis=1) + bias
     hi = np.maximum(w * x_lo, w * x_hi).sum(axis=1) + bias
@@ -144,8 +142,8 @@ def proof_points(rescale: Rescale) -> IntArray:
 
 
 def thresholds(rescale: Rescale) -> IntArray:
-    """(channels, hi - lo): for every output k in (lo, hi] the smallest accumulator whose output is at least k; where none
-    in reach is, the one past the range."""
+    """(channels, hi - lo): for every output k in (lo, hi] the smallest accumulator whose output is at least k; past the
+    range where none in reach is."""
     r = rescale
     guess = _first_guess(r)
     low, high = r.acc_lo[:, None], r.acc_hi[:, None]
