@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.ops.conformance import Case, OpConformance, activation, random_quant, unary_case
 from tests.tflite_writer import same_padding
 from tinyforge.errors import UnsupportedModel
+from tinyforge.ir.graph import Graph
 from tinyforge.ops.average_pool2d import AveragePool2D, reciprocal, reciprocals, rounded_mean
 from tinyforge.ops.base import Activation
 from tinyforge.ops.max_pool2d import MaxPool2D
@@ -48,6 +51,19 @@ def pool_case(rng: np.random.Generator, cls: type[Pool2D], i: int) -> Case:
 class TestAveragePool2D(OpConformance):
     def cases(self, rng: np.random.Generator) -> list[Case]:
         return [pool_case(rng, AveragePool2D, i) for i in range(60)]
+
+
+class TestAveragePool2DFromUint8(OpConformance):
+    """LiteRT rounds like this for uint8 only; the importer's tests compare whole uint8 files."""
+
+    def cases(self, rng: np.random.Generator) -> list[Case]:
+        cases = [pool_case(rng, AveragePool2D, i) for i in range(30)]
+        return [replace(c, graph=_half_up(c.graph), no_litert="the flag stands for uint8 files") for c in cases]
+
+
+def _half_up(graph: Graph) -> Graph:
+    node = graph.nodes[0]
+    return replace(graph, nodes=(replace(node, op=replace(node.op, round_half_up=True)),))
 
 
 class TestMaxPool2D(OpConformance):

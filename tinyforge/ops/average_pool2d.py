@@ -53,8 +53,10 @@ def reciprocals(counts: Sequence[int]) -> tuple[int, list[int]]:
 
 @dataclass(frozen=True, slots=True)
 class AveragePool2D(Pool2D):
-    """The mean of the valid positions, rounded to nearest with ties away from zero, then the activation's clamp."""
+    """The mean of the valid positions, rounded to nearest, then the activation's clamp. Ties go away from zero, or up
+    in networks that were uint8 (``round_half_up``: the reference rounds those on unsigned values)."""
 
+    round_half_up: bool = False
     kind: ClassVar[str] = "average_pool2d"
 
     def check(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> None:
@@ -72,7 +74,8 @@ class AveragePool2D(Pool2D):
             valid = tap != outside
             total += np.where(valid, tap, 0)
             count += valid
-        return self.clamped(rounded_mean(total, count), outs)
+        mean = (total + count // 2) // count if self.round_half_up else rounded_mean(total, count)
+        return self.clamped(mean, outs)
 
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         rows = set(self.valid_counts(0, ins[0].shape[1], outs[0].shape[1]))
@@ -92,5 +95,6 @@ class AveragePool2D(Pool2D):
                 ("least_count", counts[0]),
                 ("most_count", counts[-1]),
                 ("shift", shift),
+                ("half_up", int(self.round_half_up)),
             ),
         )

@@ -1,1 +1,0 @@
-"""Instruction-set emulation of Cortex-M boards with unicorn."""

@@ -1,0 +1,24 @@
+"""Evaluates operators whose inputs are all constants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tinyforge.interp.run_graph import run_node
+from tinyforge.ir.graph import Tensor
+from tinyforge.ops.base import Op
+
+MAX_ELEMENTS = 1 << 22  # larger results are not worth storing as constants, and a file could ask for gigabytes
+
+
+def fold_node(op: Op, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> list[Tensor] | None:
+    """The outputs as constants; None when an input is not constant or the result is too large.
+
+    Raises UnsupportedModel when the operator cannot compute its inputs.
+    """
+    values = [t.data for t in ins]
+    if not values or any(v is None for v in values) or sum(t.type.elements for t in outs) > MAX_ELEMENTS:
+        return None
+    op.check(ins, outs)
+    results = run_node(op, ins, outs, [v for v in values if v is not None])
+    return [Tensor(t.name, t.type, data) for t, data in zip(outs, results, strict=True)]

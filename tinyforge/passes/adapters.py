@@ -1,0 +1,103 @@
+"""What the caller does at the edges of a compiled network, in numpy, integer for integer as the reference does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyforge.errors import UsageError
+from tinyforge.ir.graph import Adapter
+from tinyforge.ir.types import Array
+
+
+def to_model(adapters: Sequence[Adapter], value: Array) -> Array:
+    """A value as the file takes it -> as the compiled network does. Raises UsageError for a wrong shape or dtype."""
+    for adapter in adapters:
+        _check(adapter, value)
+        value = _TO_MODEL[adapter.kind](adapter, value)
+    return np.ascontiguousarray(value)
+
+
+def from_model(adapters: Sequence[Adapter], value: Array) -> Array:
+    """A value as the compiled network gives it -> as the file gives it."""
+    for adapter in reversed(adapters):
+        value = _FROM_MODEL[adapter.kind](adapter, value).reshape(adapter.shape)
+    return np.ascontiguousarray(value)
+
+
+def _check(adapter: Adapter, value: Array) -> None:
+    if tuple(value.shape) != adapter.shape or str(value.dtype) != adapter.dtype:
+        raise UsageError(
+            f"the model takes {adapter.dtype}{list(adapter.shape)}, the given array is {value.dtype}{list(value.shape)}"
+        )
+
+
+def _rebase(adapter: Adapter, value: Any) -> Any:
+    return np.bitwise_xor(value.astype(np.uint8), 0x80).view(np.int8)
+
+
+def _rebase_back(adapter: Adapter, value: Any) -> Any:
+    return np.bitwise_xor(value.astype(np.int8).view(np.uint8), 0x80)
+
+
+def quantize(scale: float, zero_point: int, value: Any) -> Any:
+    """float32 -> int8 as the reference QUANTIZE: divided in float32, halves away from zero, clamped."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        ratio = np.asarray(value, np.float32) / np.float32(scale)
+    whole = np.where(np.isnan(ratio), 0.0, np.clip(ratio.astype(np.float64), -1e6, 1e6))
+    rounded = np.copysign(np.floor(np.abs(whole) + 0.5), whole)
+    return np.clip(rounded + zero_point, -128, 127).astype(np.int8)
+
+
+def dequantize(scale: float, zero_point: int, value: Any) -> Any:
+    """int8 -> float32 as the reference DEQUANTIZE: the scale in double, the product rounded to float32."""
+    return (np.float64(np.float32(scale)) * (value.astype(np.int64) - zero_point)).astype(np.float32)
+
+
+def _log_softmax(adapter: Adapter, value: Any) -> Any:
+    """Along the last axis, in float32 steps as the reference; exponentials and logarithm correctly rounded."""
+    x = value.astype(np.float32)
+    shifted = x - x.max(axis=-1, keepdims=True)
+    log_sum = np.log(_serial_sum(_exp(shifted)).astype(np.float64)).astype(np.float32)
+    return shifted - log_sum
+
+
+def _softmax(adapter: Adapter, value: Any) -> Any:
+    """Along the last axis; ``adapter.scale`` is beta."""
+    x = value.astype(np.float32)
+    powers = _exp((x - x.max(axis=-1, keepdims=True)) * np.float32(adapter.scale))
+    return powers / _serial_sum(powers)
+
+
+def _exp(x: Any) -> Any:
+    return np.exp(x.astype(np.float64)).astype(np.float32)
+
+
+def _serial_sum(x: Any) -> Any:
+    """float32 sum in index order, as a plain loop adds."""
+    total = np.zeros((*x.shape[:-1], 1), np.float32)
+    for i in range(x.shape[-1]):
+        total = total + x[..., i : i + 1]
+    return total
+
+
+_Step = Callable[[Adapter, Any], Any]
+
+_TO_MODEL: dict[str, _Step] = {
+    "rebase": _rebase,
+    "quantize": lambda a, v: quantize(a.scale, a.zero_point, v),
+    "dequantize": lambda a, v: dequantize(a.scale, a.zero_point, v),
+    "transpose": lambda a, v: v.transpose(a.perm),
+    "reshape": lambda a, v: v.reshape(-1),
+}
+_FROM_MODEL: dict[str, _Step] = {
+    "rebase": _rebase_back,
+    "quantize": lambda a, v: quantize(a.scale, a.zero_point, v),
+    "dequantize": lambda a, v: dequantize(a.scale, a.zero_point, v),
+    "transpose": lambda a, v: v.transpose(a.perm),
+    "reshape": lambda a, v: v,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+}
