@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -25,3 +26,12 @@ def firmware_dir() -> Path:
 def boards_dir() -> Path:
     """Board descriptions."""
     return _data("boards")
+
+
+def cache_dir() -> Path:
+    """User cache folder (not created here); `TINYFORGE_CACHE` overrides it."""
+    override = os.environ.get("TINYFORGE_CACHE")
+    if override:
+        return Path(override)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "tinyforge"

@@ -6,6 +6,7 @@ from tinyforge.ops.average_pool2d import AveragePool2D
 from tinyforge.ops.base import Op
 from tinyforge.ops.conv2d import Conv2D
 from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
+from tinyforge.ops.fully_connected import FullyConnected
 from tinyforge.ops.hard_swish import HardSwish
 from tinyforge.ops.leaky_relu import LeakyRelu
 from tinyforge.ops.logistic import Logistic
@@ -19,6 +20,7 @@ from tinyforge.ops.transpose_conv import TransposeConv
 OPS: dict[str, type[Op]] = {
     "conv2d": Conv2D,
     "depthwise_conv2d": DepthwiseConv2D,
+    "fully_connected": FullyConnected,
     "transpose_conv": TransposeConv,
     "average_pool2d": AveragePool2D,
     "max_pool2d": MaxPool2D,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from tinyforge.ir.fixed_point import quantize_multiplier
 from tinyforge.ir.graph import Tensor
@@ -12,14 +13,16 @@ from tinyforge.ir.program import Table
 from tinyforge.ir.types import IntArray, TensorType
 
 
-def channel_multipliers(x: TensorType, w: TensorType, out: TensorType, channels: int) -> tuple[IntArray, IntArray]:
-    """(multiplier, shift) per output channel: input scale * weight scale / output scale, in double as
-    PopulateConvolutionQuantizationParams does."""
+def channel_scales(x: TensorType, w: TensorType, out: TensorType, channels: int) -> npt.NDArray[np.float64]:
+    """Input scale * weight scale / output scale per output channel, in double from the float32 scales."""
     scales = w.quant.scale if w.quant else (1.0,)
-    effective = [float(np.float32(x.scale)) * float(np.float32(s)) / float(np.float32(out.scale)) for s in scales]
-    pairs = [quantize_multiplier(e) for e in effective]
-    if len(pairs) == 1:
-        pairs = pairs * channels
+    factors = [float(np.float32(x.scale)) * float(np.float32(s)) / float(np.float32(out.scale)) for s in scales]
+    return np.array(factors * channels if len(factors) == 1 else factors, np.float64)
+
+
+def channel_multipliers(x: TensorType, w: TensorType, out: TensorType, channels: int) -> tuple[IntArray, IntArray]:
+    """(multiplier, shift) per output channel, as PopulateConvolutionQuantizationParams computes them."""
+    pairs = [quantize_multiplier(float(e)) for e in channel_scales(x, w, out, channels)]
     return np.array([p[0] for p in pairs], np.int64), np.array([p[1] for p in pairs], np.int64)
 
 

@@ -1,0 +1,1 @@
+"""Instruction-set emulation of Cortex-M boards with unicorn."""

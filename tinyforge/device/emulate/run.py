@@ -1,0 +1,242 @@
+"""Runs a linked firmware image's model instruction by instruction in unicorn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyforge.codegen.build_info import BuildInfo
+from tinyforge.device.emulate.cycles import CYCLE_MODELS, block_cycles
+from tinyforge.device.emulate.hooks import INHERIT, Counter, arm_registers, unicorn_module
+from tinyforge.device.emulate.machine import DEFAULT_LIMIT, Machine
+from tinyforge.device.result import (
+    Array,
+    LayerProfile,
+    MemoryTraffic,
+    RunResult,
+    TraceBuffer,
+    Violation,
+    pack_samples,
+    unpack_outputs,
+)
+from tinyforge.errors import DeviceError
+from tinyforge.toolchain.elf import Image
+from tinyforge.toolchain.firmware import Firmware
+from tinyforge.toolchain.glue import row_layout
+
+PAINTS = (0xA5, 0x5A)
+
+
+def run_emulator(
+    firmware: Firmware,
+    inputs: Sequence[Array],
+    *,
+    check_memory: bool = True,
+    instruction_limit: int = DEFAULT_LIMIT,
+) -> RunResult:
+    """Run every sample of `inputs` (one array a model input, (samples, *shape)) on the firmware image.
+
+    The first sample runs twice, over two paints of arena and stack: the second of the two is the warm inference
+    that is counted. check_memory: one more run of it with every data access checked (about twice as slow).
+    Raises DeviceError on faults, and when an inference needs more than `instruction_limit` instructions.
+    """
+    return _Session(firmware, inputs, instruction_limit).run(check_memory)
+
+
+class _Session:
+    """One image, its samples, and what was measured so far."""
+
+    def __init__(self, firmware: Firmware, inputs: Sequence[Array], limit: int) -> None:
+        self.firmware = firmware
+        self.info = firmware.info
+        self.samples = pack_samples(self.info, inputs)
+        self.image = firmware.image()
+        self.machine = Machine(firmware.board, self.image)
+        base, code = _code(self.image)
+        self.counter = Counter(self.machine.uc, base, code, _owners(self.image, self.info, base, len(code)))
+        self.limit = limit
+        self.arena = self.image.address(f"{self.info.name}_arena")
+        self.rows = row_layout(self.info)
+        self.row_buffer = self.image.address("row") if self.rows is not None else 0
+        self.addresses = [self.machine.call(t.getter) for t in (*self.info.inputs, *self.info.outputs)]
+        self.traces = TraceBuffer(self.info, len(self.samples)) if firmware.trace else None
+        self.sample = 0
+        if self.traces is not None:
+            self._hook_trace(self.traces)
+
+    def run(self, check_memory: bool) -> RunResult:
+        """All samples, and the measurements."""
+        if not self.samples:
+            raise DeviceError(f"{self.info.name}: there is no sample to run")
+        arena_used = stack_used = 0
+        for paint in PAINTS:
+            self._paint(paint)
+            first = self._infer(0)
+            arena_used = max(arena_used, self._arena_high_water(paint))
+            stack_used = max(stack_used, self._stack_high_water(paint))
+        blocks = self.counter.blocks()
+        instructions = self.counter.state.instructions
+        raw = [first, *(self._infer(i) for i in range(1, len(self.samples)))]
+        cycles, layer_cycles = self._cycles(blocks)
+        if check_memory:
+            self._checked_inference()
+        return RunResult(
+            runner="emulator",
+            compiler=self.firmware.compiler,
+            outputs=unpack_outputs(self.info, raw),
+            samples=len(self.samples),
+            instructions=instructions,
+            estimated_cycles=cycles,
+            arena_high_water_bytes=arena_used,
+            stack_high_water_bytes=stack_used,
+            out_of_bounds_accesses=self.counter.state.violation_count if check_memory else 0,
+            layers=self._layers(blocks, layer_cycles),
+            violations=self._violations() if check_memory else (),
+            traffic=self._traffic() if check_memory else (),
+            traces=self.traces.arrays() if self.traces is not None else {},
+        )
+
+    def _infer(self, sample: int) -> list[bytes]:
+        """Write inputs, run once under the counter, read the outputs."""
+        self.sample = sample
+        self.counter.reset(self.limit)
+        if self.rows is not None:
+            self._feed_rows(self.samples[sample][0])
+        else:
+            for address, data in zip(self.addresses, self.samples[sample], strict=False):
+                self.machine.write(address, data)
+            self._call(f"{self.info.name}_invoke")
+        outputs = self.addresses[len(self.info.inputs) :]
+        return [self.machine.read(a, t.nbytes) for a, t in zip(outputs, self.info.outputs, strict=True)]
+
+    def _call(self, symbol: str, arguments: Sequence[int] = ()) -> None:
+        self.machine.call(symbol, arguments, lambda: bool(self.counter.state.stopped))
+
+    def _feed_rows(self, data: bytes) -> None:
+        """Row by row through the firmware's row buffer, which is not part of the model's memory."""
+        assert self.rows is not None
+        size = self.rows.row_bytes
+        self._call(f"{self.info.name}_begin")
+        for row in range(self.rows.rows):
+            self.machine.write(self.row_buffer, data[row * size : (row + 1) * size])
+            self._call(f"{self.info.name}_feed_rows", (self.row_buffer, 1))
+        self._call(f"{self.info.name}_end")
+
+    def _paint(self, paint: int) -> None:
+        self.machine.write(self.arena, bytes([paint]) * self.info.arena_bytes)
+        size = self.machine.stack_top - self.machine.stack_limit
+        self.machine.write(self.machine.stack_limit, bytes([paint]) * size)
+
+    def _arena_high_water(self, paint: int) -> int:
+        return len(self.machine.read(self.arena, self.info.arena_bytes).rstrip(bytes([paint])))
+
+    def _stack_high_water(self, paint: int) -> int:
+        size = self.machine.stack_top - self.machine.stack_limit
+        return len(self.machine.read(self.machine.stack_limit, size).lstrip(bytes([paint])))
+
+    def _checked_inference(self) -> None:
+        """The first sample once more, every data access checked."""
+        self.counter.watch(self._model_regions(), aligned_only=not self.firmware.board.core.unaligned)
+        self._infer(0)
+
+    def _model_regions(self) -> dict[str, tuple[int, int]]:
+        """What the model may touch: flash image, stack, arena, its own static variables, the row buffer."""
+        owned = self.machine.regions()
+        regions = {"flash": owned["flash"], "stack": owned["stack"]}
+        regions["arena"] = (self.arena, self.arena + self.info.arena_bytes)
+        for symbol in self.image.symbols:
+            in_ram = any(bank.origin <= symbol.address < bank.end for bank in self.firmware.board.banks)
+            if in_ram and symbol.name.startswith(f"{self.info.name}_") and symbol.address != self.arena:
+                regions[symbol.name] = (symbol.address, symbol.end)
+        if self.rows is not None:
+            regions["row"] = (self.row_buffer, self.row_buffer + self.rows.row_bytes)
+        return regions
+
+    def _violations(self) -> tuple[Violation, ...]:
+        where = self.image.where
+        return tuple(
+            Violation(v.pc, v.address, v.size, v.is_write, v.is_unaligned, where(v.pc))
+            for v in self.counter.violations()
+        )
+
+    def _traffic(self) -> tuple[MemoryTraffic, ...]:
+        return tuple(
+            MemoryTraffic(r.name, r.reads, r.writes, r.read_bytes, r.written_bytes) for r in self.counter.regions()
+        )
+
+    def _cycles(self, blocks: NDArray[Any]) -> tuple[dict[str, int], dict[str, dict[int, int]]]:
+        """Estimated cycles in total, and per model and operator."""
+        totals: dict[str, int] = {}
+        layers: dict[str, dict[int, int]] = {}
+        for name in CYCLE_MODELS:
+            costs = block_cycles(name, blocks, self.image)
+            totals[name] = round(float(costs.sum()))
+            layers[name] = {
+                op.index: round(float(costs[blocks["owner"] == i + 1].sum()))
+                for i, op in enumerate(self.info.operators)
+            }
+        return totals, layers
+
+    def _layers(self, blocks: NDArray[Any], cycles: dict[str, dict[int, int]]) -> tuple[LayerProfile, ...]:
+        executed = blocks["count"] * blocks["instructions"]
+        return tuple(
+            LayerProfile(
+                op.index,
+                op.name,
+                op.kind,
+                op.symbol,
+                int(executed[blocks["owner"] == i + 1].sum()),
+                {model: per_op[op.index] for model, per_op in cycles.items()},
+            )
+            for i, op in enumerate(self.info.operators)
+        )
+
+    def _hook_trace(self, traces: TraceBuffer) -> None:
+        """Reads the arguments of tf_trace whenever it is entered."""
+        unicorn, arm_const = unicorn_module(), arm_registers()
+        entry = self.image.address("tf_trace")
+        registers = (
+            arm_const.UC_ARM_REG_R0,
+            arm_const.UC_ARM_REG_R1,
+            arm_const.UC_ARM_REG_R2,
+            arm_const.UC_ARM_REG_R3,
+        )
+
+        def on_entry(uc: Any, _address: int, _size: int, _user: Any) -> None:
+            op, output, data, offset = (uc.reg_read(register) for register in registers)
+            stack = uc.reg_read(arm_const.UC_ARM_REG_SP)
+            size = int.from_bytes(uc.mem_read(stack, 4), "little")
+            if size:
+                traces.add(self.sample, op, output, offset, bytes(uc.mem_read(data, size)))
+
+        self.machine.uc.hook_add(unicorn.UC_HOOK_BLOCK, on_entry, begin=entry, end=entry)
+
+
+def _code(image: Image) -> tuple[int, bytes]:
+    """Address and bytes of everything executable."""
+    spans = [s for s in image.sections if s.executable]
+    base = min(s.address for s in spans)
+    end = max(s.address + s.size for s in spans)
+    for segment in image.segments:
+        if segment.address <= base and end <= segment.address + len(segment.data):
+            return base, segment.data[base - segment.address : end - segment.address]
+    data = bytearray(end - base)
+    for segment in image.segments:
+        low, high = max(base, segment.address), min(end, segment.address + len(segment.data))
+        if low < high:
+            data[low - base : high - base] = segment.data[low - segment.address : high - segment.address]
+    return base, bytes(data)
+
+
+def _owners(image: Image, info: BuildInfo, base: int, size: int) -> NDArray[np.uint16]:
+    """Per halfword of code: operator number + 1, 0 in the model's own drivers, INHERIT elsewhere."""
+    owners = np.full(size // 2 + 1, INHERIT, dtype=np.uint16)
+    numbers = {op.symbol: i + 1 for i, op in enumerate(info.operators)}
+    for function in image.functions():
+        if function.name.startswith(f"{info.name}_") and base <= function.address < base + size:
+            low, high = (function.address - base) // 2, (function.end - base + 1) // 2
+            owners[low:high] = numbers.get(function.name, 0)
+    return owners

@@ -1,0 +1,109 @@
+"""FULLY_CONNECTED: int8, per-tensor or per-channel weights (out, in); the input of any rank is seen as (batch, in)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyforge.ir.graph import Tensor
+from tinyforge.ir.program import KernelCall, Table
+from tinyforge.ir.types import Array, IntArray
+from tinyforge.ir.window import Window
+from tinyforge.ops.base import Activation, Op, Piece, activation_range, require, require_int8
+from tinyforge.ops.requant import Rescale, accumulator_range, requantize_real, short_form, thresholds
+from tinyforge.ops.scaling import channel_multipliers, channel_scales
+
+
+@dataclass(frozen=True, slots=True)
+class FullyConnected(Op):
+    """``keep_dims``: the output has the input's leading dimensions instead of one batch dimension."""
+
+    activation: Activation
+    keep_dims: bool = False
+    kind: ClassVar[str] = "fully_connected"
+
+    def infer(self, ins: Sequence[Tensor]) -> tuple[tuple[int, ...], ...]:
+        x, w = ins[0].shape, ins[1].shape
+        require(len(w) == 2, "fully_connected: weights must have rank 2")
+        require(ins[0].type.elements % w[1] == 0, f"fully_connected: {x} is no multiple of {w[1]} inputs")
+        if self.keep_dims:
+            require(bool(x) and x[-1] == w[1], f"fully_connected: weights are for {w[1]} inputs, the input has {x}")
+            return ((*x[:-1], w[0]),)
+        return ((ins[0].type.elements // w[1], w[0]),)
+
+    def check(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> None:
+        require_int8([ins[0], ins[1], outs[0]], "fully_connected")
+        require(all(t.is_constant for t in ins[1:]), "fully_connected: weights and bias must be constant")
+        rescale = _rescale(self, ins, outs)
+        assert rescale.real is not None
+        reach = np.maximum(np.abs(rescale.acc_lo), np.abs(rescale.acc_hi))
+        sane = (reach < 1 << 31).all() and (reach * rescale.real < (1 << 31) - 256).all()
+        require(bool(sane), "fully_connected: sums overflow int32 for some inputs; requantise the model")
+
+    def macs(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
+        return outs[0].type.elements * ins[1].shape[1]
+
+    def compute(
+        self, pieces: Sequence[Piece], ins: Sequence[Tensor], outs: Sequence[Tensor], window: Window
+    ) -> list[Array]:
+        x = pieces[0].data.reshape(-1, ins[1].shape[1]).astype(np.float64) - ins[0].type.zero_point
+        # float64 products are exact here: every sum is an integer far below 2**53
+        acc = (x @ _weights(ins).T.astype(np.float64)).astype(np.int64) + _bias(ins)
+        lo, hi = activation_range(self.activation, outs[0].type)
+        real = channel_scales(ins[0].type, ins[1].type, outs[0].type, ins[1].shape[0])
+        result = requantize_real(acc, real[None, :], outs[0].type.zero_point, lo, hi)
+        return [result.astype(np.int8).reshape(outs[0].shape)]
+
+    def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
+        rescale = _rescale(self, ins, outs)
+        form = short_form(rescale)
+        folded = _bias(ins) - ins[0].type.zero_point * _weights(ins).sum(axis=1)
+        tables = (Table("weights", "int8_t", ins[1].array()), Table("bias", "int32_t", folded))
+        w_zero = ins[1].type.zero_point
+        n_out, n_in = ins[1].shape
+        shape = (("batch", outs[0].type.elements // n_out), ("in_n", n_in), ("out_n", n_out), ("w_zero", w_zero))
+        clamp = (("lo", rescale.lo), ("hi", rescale.hi))
+        if form is None:
+            return KernelCall(
+                kernel="tf_fully_connected_steps_s8",
+                header="tf_fully_connected_s8.h",
+                form="flat",
+                tables=(*tables, Table("steps", "int32_t", thresholds(rescale))),
+                literals=(*shape, *clamp),
+            )
+        return KernelCall(
+            kernel="tf_fully_connected_s8",
+            header="tf_fully_connected_s8.h",
+            form="flat",
+            tables=(
+                *tables,
+                Table("multiplier", "int32_t", form.multiplier),
+                Table("add", "int32_t", form.add),
+                Table("shift", "int8_t", form.shift),
+            ),
+            literals=(*shape, ("rounding", form.rounding.value), *clamp),
+        )
+
+
+def _weights(ins: Sequence[Tensor]) -> IntArray:
+    """Weights without their zero point, (out, in)."""
+    return np.asarray(ins[1].array().astype(np.int64) - ins[1].type.zero_point, np.int64)
+
+
+def _bias(ins: Sequence[Tensor]) -> IntArray:
+    return ins[2].array().astype(np.int64) if len(ins) > 2 else np.zeros(ins[1].shape[0], np.int64)
+
+
+def _rescale(op: FullyConnected, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> Rescale:
+    """LiteRT's reference kernel multiplies by the scale ratio in double and rounds once (checked by bisecting its
+    thresholds); the Q31 pair is only the short form's starting point."""
+    channels = ins[1].shape[0]
+    w, zero = _weights(ins), ins[0].type.zero_point
+    multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, channels)
+    lo, hi = activation_range(op.activation, outs[0].type)
+    acc_lo, acc_hi = accumulator_range(w, _bias(ins) - zero * w.sum(axis=1))
+    real = channel_scales(ins[0].type, ins[1].type, outs[0].type, channels)
+    return Rescale(multiplier, shift, outs[0].type.zero_point, lo, hi, acc_lo, acc_hi, real)

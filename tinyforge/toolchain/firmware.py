@@ -1,0 +1,173 @@
+"""From a build folder to a linked firmware image for a board."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tinyforge.codegen.build_info import BuildInfo, load_build_info, metadata_dir
+from tinyforge.errors import DoesNotFit, ToolMissing
+from tinyforge.paths import firmware_dir
+from tinyforge.target import Board
+from tinyforge.toolchain.arm import arm_compiler
+from tinyforge.toolchain.compiler import CompileOptions, Compiler
+from tinyforge.toolchain.elf import Image, load_image, object_sizes
+from tinyforge.toolchain.glue import linker_script, model_table
+from tinyforge.toolchain.objects import ObjectFile, Source, compile_sources
+from tinyforge.toolchain.process import run_program
+from tinyforge.toolchain.stack import StackBound, stack_bound
+
+DEFAULT_OPTIMIZE = "O2"
+_FIRST_STACK_BYTES = 4096
+# The protocol's own frames, and one exception frame with FPU registers (26 words) on top of the model's bound.
+_FIRMWARE_STACK_BYTES = 640
+_LINK_TIMEOUT_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """A linked firmware image.
+
+    stack: bound of the model's `invoke`. model_code_bytes, model_constant_bytes: flash of the model's own
+    objects. firmware_ram_bytes: static RAM that is neither arena nor stack. objects: the model's objects.
+    """
+
+    elf: Path
+    info: BuildInfo
+    board: Board
+    toolchain: str
+    compiler: str
+    optimize: str
+    trace: bool
+    stack: StackBound
+    model_code_bytes: int
+    model_constant_bytes: int
+    flash_bytes: int
+    stack_region_bytes: int
+    arena_linked_bytes: int
+    firmware_ram_bytes: int
+
+    def image(self) -> Image:
+        """Symbols and bytes of the ELF."""
+        return load_image(self.elf)
+
+
+def build_firmware(
+    build_dir: Path,
+    board: Board,
+    toolchain: str = "zig",
+    optimize: str = DEFAULT_OPTIMIZE,
+    *,
+    trace: bool = False,
+    defines: Sequence[str] = (),
+) -> Firmware:
+    """Compile and link the model of `build_dir` with the firmware for `board`.
+
+    toolchain: `zig` or `gcc`. trace: report every operator's output (slower, another image).
+    Raises ToolMissing on compiler errors, DoesNotFit when the image is larger than the board's memories.
+    """
+    info = load_build_info(build_dir)
+    compiler = arm_compiler(board, toolchain)
+    folder = _output_folder(build_dir, board, toolchain, optimize, trace, defines)
+    options = _options(build_dir, board, optimize, trace, defines)
+    (folder / "model_table.c").write_text(model_table(info), encoding="utf-8")
+    model = [Source(build_dir / name, options) for name in info.sources]
+    objects = compile_sources(compiler, [*model, *_firmware_sources(folder, board, options, trace)])
+    elf = folder / f"{info.name}.elf"
+    roots = _roots(info)
+    _link(compiler, objects, elf, board, _FIRST_STACK_BYTES)
+    bound = max((stack_bound(load_image(elf), objects, root) for root in roots), key=lambda b: b.bytes)
+    stack_region = (bound.bytes + _FIRMWARE_STACK_BYTES + 127) // 128 * 128
+    _link(compiler, objects, elf, board, stack_region)
+    sizes = [object_sizes(item.path) for item in objects[: len(model)]]
+    image = load_image(elf)
+    arena = next((s.size for s in image.symbols if s.name == _arena_symbol(info)), 0)
+    return Firmware(
+        elf=elf,
+        info=info,
+        board=board,
+        toolchain=toolchain,
+        compiler=compiler.identity,
+        optimize=optimize,
+        trace=trace,
+        stack=bound,
+        model_code_bytes=sum(size.code for size in sizes),
+        model_constant_bytes=sum(size.constants for size in sizes),
+        flash_bytes=image.flash_bytes(),
+        stack_region_bytes=stack_region,
+        arena_linked_bytes=arena,
+        firmware_ram_bytes=image.ram_bytes() - stack_region - arena,
+    )
+
+
+def _arena_symbol(info: BuildInfo) -> str:
+    return f"{info.name}_arena"
+
+
+def _roots(info: BuildInfo) -> tuple[str, ...]:
+    if info.input_mode == "rows":
+        return (f"{info.name}_begin", f"{info.name}_feed_rows", f"{info.name}_end")
+    return (f"{info.name}_invoke",)
+
+
+def _output_folder(
+    build_dir: Path, board: Board, toolchain: str, optimize: str, trace: bool, defines: Sequence[str]
+) -> Path:
+    """Variants other than the default get their own folder, so that none overwrites another."""
+    name = f"{board.name}-{toolchain}"
+    if optimize != DEFAULT_OPTIMIZE:
+        name += f"-{optimize}"
+    if trace:
+        name += "-trace"
+    if defines:
+        name += "-" + hashlib.sha256(repr(tuple(defines)).encode()).hexdigest()[:8]
+    folder = metadata_dir(build_dir) / "firmware" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _options(build_dir: Path, board: Board, optimize: str, trace: bool, defines: Sequence[str]) -> CompileOptions:
+    fixed = (
+        f"TFB_CLOCK_HZ={board.clock_hz}u",
+        f"TFB_UART_BASE=0x{board.uart.base:08x}u",
+        f"TFB_UART_BAUD={board.uart.baud}u",
+    )
+    return CompileOptions(
+        optimize=optimize,
+        defines=(*fixed, *(("TINYFORGE_TRACE=1",) if trace else ()), *defines),
+        includes=(build_dir, firmware_dir() / "include"),
+    )
+
+
+def _firmware_sources(folder: Path, board: Board, options: CompileOptions, trace: bool) -> list[Source]:
+    root = firmware_dir()
+    small = replace(options, optimize="Os")
+    runtime = replace(options, extra=("-fno-builtin",))
+    port = root / "port" / "cortex-m"
+    return [
+        Source(folder / "model_table.c", small),
+        Source(port / "startup.c", small),
+        Source(port / "cycles.c", small),
+        *([Source(port / "trace.c", small)] if trace else []),
+        Source(root / "bsp" / board.bsp / "bsp.c", small),
+        Source(root / "protocol" / "frame.c", small),
+        Source(root / "protocol" / "serve.c", small),
+        Source(root / "libc" / "rt.c", runtime),
+    ]
+
+
+def _link(compiler: Compiler, objects: Sequence[ObjectFile], elf: Path, board: Board, stack_bytes: int) -> None:
+    script = elf.with_suffix(".ld")
+    script.write_text(linker_script(board, stack_bytes), encoding="utf-8")
+    command = compiler.link_command([item.path for item in objects], elf, script)
+    done = run_program(command, _LINK_TIMEOUT_S)
+    if done.code == 0:
+        return
+    if "will not fit in region" in done.message or "overflowed" in done.message:
+        raise DoesNotFit(
+            f"the firmware does not fit {board.name} ({board.flash_bytes:,} B flash, {board.sram_bytes:,} B SRAM); "
+            f"try a smaller model, --objective sram, or a larger board:\n{done.message}"
+        )
+    raise ToolMissing(f"linking for {board.name} failed with {compiler.identity}:\n{done.message}")
