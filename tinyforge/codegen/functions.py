@@ -68,9 +68,8 @@ class OpSite:
 
 def op_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFunction:
     """The function for one kernel call at one place."""
-    if _lies_in_place(call, site):
-        return OpFunction(site.symbol, site.index, site.title, "flat", False, "0", "0", (), (), (), ())
-    if call.form == "rows":
+    in_place = _lies_in_place(call, site)
+    if call.form == "rows" and not in_place:
         return _row_function(call, site, tables)
     if call.form == "reduce":
         return _reduce_function(call, site, tables)
@@ -78,7 +77,7 @@ def op_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFunc
     ins = {i: f"ARENA(const {v.ctype}, {v.base})" for i, v in site.inputs.items()}
     uses = tuple(
         KernelUse(p.kernel, (*(ins[i] for i in p.inputs), *(outs[o] for o in p.outputs), *_constants(p, site, tables)))
-        for p in _parts(call, site)
+        for p in (() if in_place else _parts(call, site))
     )
     after = tuple(_trace(site, o, outs[o], "0", str(v.height * v.row_bytes)) for o, v in enumerate(site.outputs))
     return OpFunction(site.symbol, site.index, site.title, "flat", False, "0", "0", (), (), uses, after)

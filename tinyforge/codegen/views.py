@@ -61,8 +61,8 @@ class View:
         return f"tf_rows({head}, {self.row_bytes}, {origin}, {slots});"
 
     def pixel(self, y: str, x: str) -> str:
-        """Address of pixel (y, x) for writing."""
-        start = f"ARENA({self.ctype}, {self.base})"
+        """Address of pixel (y, x) for writing, as bytes whatever the element type is."""
+        start = f"ARENA(int8_t, {self.base})"
         if self.kind is LayoutKind.LANES:
             assert self.layout is not None
             ring = f"{self.lanes()}, {self.layout.rows}, {self.layout.width}"

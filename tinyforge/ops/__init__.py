@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from tinyforge.ops.average_pool2d import AveragePool2D
 from tinyforge.ops.base import Op
+from tinyforge.ops.concatenation import Concatenation
 from tinyforge.ops.conv2d import Conv2D
+from tinyforge.ops.depth_to_space import DepthToSpace
 from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyforge.ops.fully_connected import FullyConnected
 from tinyforge.ops.hard_swish import HardSwish
 from tinyforge.ops.leaky_relu import LeakyRelu
 from tinyforge.ops.logistic import Logistic
 from tinyforge.ops.max_pool2d import MaxPool2D
+from tinyforge.ops.pack import Pack
+from tinyforge.ops.pad import Pad
 from tinyforge.ops.relu import Relu
 from tinyforge.ops.relu6 import Relu6
 from tinyforge.ops.relu_n1_to_1 import ReluN1To1
+from tinyforge.ops.reshape import Reshape
+from tinyforge.ops.resize_bilinear import ResizeBilinear
+from tinyforge.ops.resize_nearest_neighbor import ResizeNearestNeighbor
+from tinyforge.ops.slice import Slice
+from tinyforge.ops.space_to_depth import SpaceToDepth
+from tinyforge.ops.split import Split
+from tinyforge.ops.strided_slice import StridedSlice
 from tinyforge.ops.tanh import Tanh
+from tinyforge.ops.transpose import Transpose
 from tinyforge.ops.transpose_conv import TransposeConv
+from tinyforge.ops.unpack import Unpack
 
 OPS: dict[str, type[Op]] = {
     "conv2d": Conv2D,
@@ -31,4 +44,17 @@ OPS: dict[str, type[Op]] = {
     "logistic": Logistic,
     "tanh": Tanh,
     "hard_swish": HardSwish,
+    "concatenation": Concatenation,
+    "depth_to_space": DepthToSpace,
+    "pack": Pack,
+    "pad": Pad,
+    "reshape": Reshape,
+    "resize_bilinear": ResizeBilinear,
+    "resize_nearest_neighbor": ResizeNearestNeighbor,
+    "slice": Slice,
+    "space_to_depth": SpaceToDepth,
+    "split": Split,
+    "strided_slice": StridedSlice,
+    "transpose": Transpose,
+    "unpack": Unpack,
 }

@@ -1,0 +1,70 @@
+/* Copying and filling runs of bytes: words where the core allows it, without calls into a C library.
+ * Runs never overlap. Any alignment. */
+#ifndef TF_BYTES_H
+#define TF_BYTES_H
+
+#include "tf_runtime.h"
+
+/* Cores that load words from any address copy words at once; others look at the addresses first. */
+#if defined(__ARM_FEATURE_UNALIGNED) || defined(TF_FORCE_DSP)
+#define TF_WORDS_AT(to, from) 1
+#else
+#define TF_WORDS_AT(to, from) ((((uintptr_t)(to) | (uintptr_t)(from)) & 3u) == 0u)
+#endif
+
+TF_INLINE void tf_copy_word(int8_t *to, const int8_t *from)
+{
+#if defined(__ARM_FEATURE_UNALIGNED) || defined(TF_FORCE_DSP)
+    __builtin_memcpy(to, from, 4);
+#else
+    __builtin_memcpy(__builtin_assume_aligned(to, 4), __builtin_assume_aligned(from, 4), 4);
+#endif
+}
+
+/* n bytes; best with a literal n. */
+TF_INLINE void tf_copy_bytes(int8_t *to, const int8_t *from, int32_t n)
+{
+    int32_t i = 0;
+    if (n >= 4 && TF_WORDS_AT(to, from)) {
+        for (; i + 16 <= n; i += 16) {
+            tf_copy_word(to + i, from + i);
+            tf_copy_word(to + i + 4, from + i + 4);
+            tf_copy_word(to + i + 8, from + i + 8);
+            tf_copy_word(to + i + 12, from + i + 12);
+        }
+        for (; i + 4 <= n; i += 4) {
+            tf_copy_word(to + i, from + i);
+        }
+    }
+    for (; i < n; ++i) {
+        to[i] = from[i];
+    }
+}
+
+/* n bytes of elements of 1, 2, 4 or 8 bytes that all hold `value` (its low bits, or sign-extended); n is a multiple of
+ * the element. Wider elements lie at their natural alignment, single bytes anywhere. */
+TF_INLINE void tf_fill_bytes(int8_t *to, int32_t n, int32_t element, int32_t value)
+{
+    const int16_t half = (int16_t)value;
+    const int32_t low = element == 1 ? (int32_t)((uint32_t)(uint8_t)value * 0x01010101u) : value;
+    const int32_t high = element == 8 ? -(int32_t)(value < 0) : low;
+    int32_t i = 0;
+    if (element == 2) {
+        for (; i < n; i += 2) {
+            __builtin_memcpy(__builtin_assume_aligned(to + i, 2), &half, 2);
+        }
+    } else if (TF_WORDS_AT(to, to)) {
+        for (; i + 8 <= n; i += 8) {
+            tf_copy_word(to + i, (const int8_t *)&low);
+            tf_copy_word(to + i + 4, (const int8_t *)&high);
+        }
+        for (; i + 4 <= n; i += 4) {
+            tf_copy_word(to + i, (const int8_t *)&low);
+        }
+    }
+    for (; i < n; ++i) {
+        to[i] = (int8_t)value;
+    }
+}
+
+#endif
