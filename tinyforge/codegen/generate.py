@@ -73,11 +73,12 @@ def generate(
         if isinstance(stage, LayerStage):
             steps += builder.layer(stage)
         else:
-            fused = builder.fused(stage, number)
+            fused = builder.fused(stage, number, fed=schedule.input_rows and number == 0)
             stages.append(fused)
-            steps.append(fused.symbol)
+            steps += [] if fused.feed else [fused.symbol]
     tables = [_c_table(prefix, i, t) for i, call in enumerate(calls) for t in call.tables]
     inputs, outputs = edge_tensors(graph, plan, prefix)
+    fed = next((s for s in stages if s.feed), None)
     headers = sorted({"tf_runtime.h", *(name for call in calls for name in call.headers)})
     context = {
         "prefix": prefix,
@@ -91,7 +92,8 @@ def generate(
         "ops": builder.functions,
         "stages": stages,
         "steps": steps,
-        "inputs": inputs,
+        "fed": fed,
+        "inputs": [] if fed else inputs,
         "outputs": outputs,
     }
     files = {
@@ -122,11 +124,11 @@ class _Builder:
             self.functions.append(function)
         return [function.symbol] if function.uses else []
 
-    def fused(self, stage: FusedStage, number: int) -> StageFunction:
+    def fused(self, stage: FusedStage, number: int, fed: bool) -> StageFunction:
         """Adds the operators of a fused stage and describes its driver."""
         views = stage_views(self.graph, stage, self.plan)
         name = f"{self.prefix}_stage{number}"
-        function = stage_function(self.graph, stage, self.plan, name, self._symbols(stage))
+        function = stage_function(self.graph, stage, self.plan, name, self._symbols(stage), fed)
         for i in range(stage.first, stage.last + 1):
             self.functions.append(self._function(i, views, i - stage.first))
         return function

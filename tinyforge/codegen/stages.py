@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tinyforge.ir.graph import Graph
+from tinyforge.ir.graph import Graph, Node
 from tinyforge.ir.schedule import FusedStage, Halo
-from tinyforge.ir.window import AxisMap
+from tinyforge.ir.window import IDENTITY, AxisMap
 from tinyforge.ops.base import Op
 from tinyforge.ops.stage_windows import StageWalk, walk_stage
 
@@ -20,7 +20,8 @@ class StageFunction:
     """The driver of a fused stage: bands of ``patch_h`` rows, in each pieces of ``patch_w`` columns.
 
     ``rows``: spans of rows every operator computes in a band, last operator first; ``cols`` likewise in a piece.
-    ``start`` and ``band``: declarations of what is kept from band to band, and from piece to piece.
+    ``start`` and ``band``: declarations of what is kept from band to band, and from piece to piece. ``begin`` and
+    ``finish``: C functions of a reduction that ends the stage. ``feed``: set when the input comes row by row.
     """
 
     symbol: str
@@ -37,14 +38,37 @@ class StageFunction:
     band: tuple[str, ...]
     cols: tuple[str, ...]
     calls: tuple[str, ...]
+    begin: tuple[str, ...] = ()
+    finish: tuple[str, ...] = ()
+    feed: Feed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A stage that runs whenever enough rows of the model's input have come. ``state``: arena offset of int32 values:
+    rows fed, next band, then the rows done per line buffer (``kept``: the counters' names, in order).
+
+    ``need``: lines that set tf_span ``input`` to the rows a band reads. The input lies in a ring of ``slots`` rows.
+    """
+
+    state: int
+    kept: tuple[str, ...]
+    need: str
+    base: int
+    slots: int
+    row_bytes: int
+    height: int
 
 
 def stage_function(
-    graph: Graph, stage: FusedStage, plan: MemoryPlan, symbol: str, calls: tuple[str, ...]
+    graph: Graph, stage: FusedStage, plan: MemoryPlan, symbol: str, calls: tuple[str, ...], fed: bool = False
 ) -> StageFunction:
-    """The driver of ``stage``; ``calls`` are the C functions of its operators in order."""
-    out = graph.tensors[graph.nodes[stage.last].outputs[0]].type
-    height, width, _ = out.hwc
+    """The driver of ``stage``; ``calls`` are the C functions of its operators in order. ``fed``: the model's input
+    comes row by row."""
+    node = graph.nodes[stage.last]
+    reduces = _op(node).accumulates(graph.ins(node), graph.outs(node))
+    domain = graph.tensors[node.inputs[0] if reduces else node.outputs[0]].type
+    height, width, _ = domain.hwc
     walk = walk_stage(graph, stage)
     spans = _Spans(graph, walk, plan)
     return StageFunction(
@@ -62,7 +86,29 @@ def stage_function(
         band=spans.counters("col"),
         cols=spans.lines("col", "px", stage.patch_w, width),
         calls=calls,
+        begin=(f"{calls[-1]}_begin",) if reduces else (),
+        finish=(f"{calls[-1]}_finish",) if reduces else (),
+        feed=_feed(graph, plan, spans) if fed else None,
     )
+
+
+def _feed(graph: Graph, plan: MemoryPlan, spans: _Spans) -> Feed:
+    name = graph.inputs[0]
+    place, height = plan.placements[name], graph.tensors[name].type.hwc[0]
+    return Feed(
+        state=plan.feed_state,
+        kept=spans.counter_names("row"),
+        need=spans.need(name, "row", height),
+        base=place.offset,
+        slots=place.layout.rows,
+        row_bytes=place.layout.cols * place.layout.pixel_bytes,
+        height=height,
+    )
+
+
+def _op(node: Node) -> Op:
+    assert isinstance(node.op, Op)
+    return node.op
 
 
 def _title(graph: Graph, stage: FusedStage, height: int, width: int) -> str:
@@ -91,9 +137,13 @@ class _Spans:
 
     def counters(self, axis: str) -> tuple[str, ...]:
         """Declarations of the done counters of one axis, and of where sliding buffers begin."""
-        done = [f"int32_t {axis}_done{i} = -TF_FAR;" for i in range(self.last + 1) if self.cached(i, axis)]
+        done = [f"int32_t {name} = -TF_FAR;" for name in self.counter_names(axis)]
         origins = [f"int32_t origin{i} = 0;" for i in range(self.last + 1) if axis == "col" and self.slides(i)]
         return (*done, *origins)
+
+    def counter_names(self, axis: str) -> tuple[str, ...]:
+        """One variable a cached node: the end of what it has computed."""
+        return tuple(f"{axis}_done{i}" for i in range(self.last + 1) if self.cached(i, axis))
 
     def slides(self, i: int) -> tuple[str, ...]:
         """Outputs of node i held in a buffer whose kept columns move to its left edge before each piece."""
@@ -113,23 +163,30 @@ class _Spans:
         return tuple(result)
 
     def _node(self, i: int, axis: str) -> list[str]:
-        uses = self._uses(i, axis)
-        extent = self._extent(i, axis)
-        needs = [f"tf_needed({axis}s[{c}], {m.num}, {m.den}, {m.lo}, {m.hi}, {extent})" for c, m in uses]
-        joined = needs[0] if needs else "tf_none()"
-        for need in needs[1:]:
-            joined = f"tf_join({joined}, {need})"
-        lines = [f"{axis}s[{i}] = {joined};", f"w[{i}].{axis}0 = tf_max({axis}s[{i}].lo, 0);"]
+        need = self._join(self._uses(self.nodes[i].outputs, i + 1, axis), axis, self._extent(i, axis))
+        lines = [f"{axis}s[{i}] = {need};", f"w[{i}].{axis}0 = tf_max({axis}s[{i}].lo, 0);"]
         wanted = "1"
         if self.cached(i, axis):
             if axis == "col":
                 lines += [self._slide(i, t) for t in self.slides(i)]
             lines.append(f"{axis}s[{i}] = tf_new({axis}s[{i}], &{axis}_done{i});")
         else:
-            readers = sorted({c for c, _ in uses})
+            readers = sorted({c for c, _ in self._uses(self.nodes[i].outputs, i + 1, axis)})
             wanted = " || ".join(f"tf_any(w[{c}].{axis}s)" for c in readers) or "0"
         lines.append(f"w[{i}].{axis}s = tf_inside({axis}s[{i}], {wanted});")
         return lines
+
+    def need(self, tensor: str, axis: str, extent: int) -> str:
+        """C expression of the span of a tensor from outside that the stage reads."""
+        return self._join(self._uses((tensor,), 0, axis), axis, extent)
+
+    @staticmethod
+    def _join(uses: list[tuple[int, AxisMap]], axis: str, extent: int) -> str:
+        needs = [f"tf_needed({axis}s[{c}], {m.num}, {m.den}, {m.lo}, {m.hi}, {extent})" for c, m in uses]
+        joined = needs[0] if needs else "tf_none()"
+        for need in needs[1:]:
+            joined = f"tf_join({joined}, {need})"
+        return joined
 
     def _slide(self, i: int, tensor: str) -> str:
         """Moves the columns that the piece before computed and this one needs."""
@@ -141,16 +198,19 @@ class _Spans:
         height, width, _ = self.graph.tensors[self.nodes[i].outputs[0]].type.hwc
         return height if axis == "row" else width
 
-    def _uses(self, i: int, axis: str) -> list[tuple[int, AxisMap]]:
-        """(window, map) of every use of node i's outputs inside the stage, without repeats."""
+    def _uses(self, tensors: tuple[str, ...], first: int, axis: str) -> list[tuple[int, AxisMap]]:
+        """(window, map) of every use of the tensors by node ``first`` or later of the stage, without repeats."""
         found: list[tuple[int, AxisMap]] = []
-        for c in range(i + 1, self.last + 1):
-            node = self.nodes[c]
-            op = node.op
-            assert isinstance(op, Op)
-            for index, name in enumerate(node.inputs):
-                if name in self.nodes[i].outputs:
-                    axes = op.axes(self.graph.ins(node), self.graph.outs(node), index)
-                    assert axes is not None, f"{node.name} is a barrier and cannot be in a fused stage"
-                    found.append((c, axes[0] if axis == "row" else axes[1]))
+        for c in range(first, self.last + 1):
+            for index, name in enumerate(self.nodes[c].inputs):
+                if name in tensors:
+                    found.append((c, self._axis_map(self.nodes[c], index, axis)))
         return list(dict.fromkeys(found))
+
+    def _axis_map(self, node: Node, index: int, axis: str) -> AxisMap:
+        op, ins, outs = _op(node), self.graph.ins(node), self.graph.outs(node)
+        if op.accumulates(ins, outs):
+            return IDENTITY
+        axes = op.axes(ins, outs, index)
+        assert axes is not None, f"{node.name} is a barrier and cannot be in a fused stage"
+        return axes[0] if axis == "row" else axes[1]

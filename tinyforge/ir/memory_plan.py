@@ -92,6 +92,8 @@ class MemoryPlan:
     placements: every activation tensor, graph inputs and outputs included. scratch: node -> arena offset of its
     kernel's scratch. aliases: nodes that need no code because their output is their input's bytes (reshape).
     in_place: nodes whose output lies where one of their inputs lay -> that input's name.
+    feed_state: row-fed input: offset of the int32 values that last from one feed to the next (rows fed, next band, rows
+    done per node of stage 0 whose rows are cached); else -1.
     """
 
     placements: Mapping[str, Placement]
@@ -106,3 +108,4 @@ class MemoryPlan:
     peak_step: int
     peak_buffers: tuple[str, ...]
     timeline: tuple[Buffer, ...]
+    feed_state: int = -1

@@ -64,6 +64,11 @@ Stage = LayerStage | FusedStage
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Stages in execution order; together they cover every node once, in graph order."""
+    """Stages in execution order; together they cover every node once, in graph order.
+
+    ``input_rows``: the caller feeds the graph's only input row by row into a ring; stage 0 is then a FusedStage and the
+    only reader of the input.
+    """
 
     stages: tuple[Stage, ...]
+    input_rows: bool = False
