@@ -276,6 +276,8 @@ def _resize(kind: str) -> Builder:
             raise UnsupportedModel(f"size {list(size)} makes no sense")
         flags = {"align_corners": bool(o.option("AlignCorners"))}
         flags["half_pixel_centers"] = bool(o.option("HalfPixelCenters"))
+        if kind == "resize_bilinear" and o.was_uint8:
+            flags["from_uint8"] = True  # the reference does uint8 in float32, rounding ties up
         return Recipe(kind, {"size": size, **flags}, (0,))
 
     return build
