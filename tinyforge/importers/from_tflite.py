@@ -124,15 +124,15 @@ class _Converter:
 
     def check_outputs(self, problems: list[str]) -> None:
         """Outputs must be computed; uint8 ones get their adapter."""
-        made = {name for node in self.nodes for name in node.outputs}
+        made = {i for op in self.raw.operators for i in op.outputs}
         for index in self.raw.outputs:
             raw = self.raw.tensors[index]
-            if index in self.blocked:
-                continue
             tensor = self.known.get(self.outputs.get(index, index))
-            if tensor is None or tensor.name not in made:
+            if index not in made:
                 problems.append(f"model output {raw.name} is not computed by any operator")
-            elif tensor.name not in self.adapters:
+            elif tensor is not None and tensor.data is not None:
+                problems.append(f"model output {raw.name} does not depend on any input")
+            elif tensor is not None and tensor.name not in self.adapters:
                 self.rebase_edge(raw, tensor)
         if not self.raw.outputs:
             problems.append("it has no outputs")
