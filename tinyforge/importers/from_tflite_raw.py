@@ -8,6 +8,7 @@ file share a budget (tables may be referenced many times), and whatever escapes 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,6 +100,10 @@ def parse_tflite(data: bytes, file: str) -> RawModel:
         return _Reader(data, file, schema).model()
     except ModelError:
         raise
+    except (struct.error, ValueError, TypeError) as error:  # how flatbuffers says that an offset leads outside
+        raise ModelError(
+            f"{file}: malformed TensorFlow Lite model (an offset leads outside the file); {RETRY}"
+        ) from error
     except Exception as error:  # flatbuffers raises anything on damaged files
         raise ModelError(
             f"{file}: malformed TensorFlow Lite model ({type(error).__name__}: {error}); {RETRY}"
