@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinyforge.ops.add import Add
 from tinyforge.ops.average_pool2d import AveragePool2D
 from tinyforge.ops.base import Op
 from tinyforge.ops.concatenation import Concatenation
@@ -25,6 +26,13 @@ from tinyforge.ops.slice import Slice
 from tinyforge.ops.space_to_depth import SpaceToDepth
 from tinyforge.ops.split import Split
 from tinyforge.ops.strided_slice import StridedSlice
+from tinyforge.ops.maximum import Maximum
+from tinyforge.ops.minimum import Minimum
+from tinyforge.ops.mul import Mul
+from tinyforge.ops.relu import Relu
+from tinyforge.ops.relu6 import Relu6
+from tinyforge.ops.relu_n1_to_1 import ReluN1To1
+from tinyforge.ops.sub import Sub
 from tinyforge.ops.tanh import Tanh
 from tinyforge.ops.transpose import Transpose
 from tinyforge.ops.transpose_conv import TransposeConv
@@ -57,4 +65,9 @@ OPS: dict[str, type[Op]] = {
     "strided_slice": StridedSlice,
     "transpose": Transpose,
     "unpack": Unpack,
+    "add": Add,
+    "sub": Sub,
+    "mul": Mul,
+    "maximum": Maximum,
+    "minimum": Minimum,
 }

@@ -1,0 +1,130 @@
+"""Short integer forms of functions of two int8 operands, proven on every pair before they are used.
+
+A form is accepted only if it equals the exact function on all points given and no int32 intermediate overflows; codes
+and parameters are those of firmware/kernels/tf_binary_s8.h.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyforge.ir.fixed_point import quantize_multiplier
+from tinyforge.ir.types import IntArray
+from tinyforge.ops.broadcast import PointForm
+
+INT32 = 2**31 - 1
+NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exact:
+    """The function to be met: ``want`` for broadcastable int64 operand values ``a`` and ``b``, clamped to [lo, hi]."""
+
+    a: IntArray
+    b: IntArray
+    want: IntArray
+    lo: int
+    hi: int
+
+
+def offset_interval(exact: Exact, raw: IntArray, shift: int) -> tuple[int, int]:
+    """All constants c with clamp((raw + c) >> shift, lo, hi) == want on every point: [low, high], empty if low > high.
+
+    Where the clamp cuts, only one side binds.
+    """
+    scaled = exact.want << shift
+    above = np.where(exact.want > exact.lo, scaled - raw, -(2**62))
+    below = np.where(exact.want < exact.hi, scaled + ((1 << shift) - 1) - raw, 2**62)
+    return max(int(above.max()), -INT32), min(int(below.min()), INT32)
+
+
+def _ties_away(t: IntArray) -> IntArray:
+    return t + (t >> 31)
+
+
+def linear_form(exact: Exact, slope_a: float, slope_b: float, zero_a: int, zero_b: int) -> PointForm | None:
+    """(a*ka + b*kb + c) >> s with ka, kb near slope * 2**s; ties away from zero where that needs it."""
+    for shift, ka, kb in _linear_candidates(slope_a, slope_b):
+        raw = exact.a * ka + exact.b * kb
+        low, high = offset_interval(exact, raw, shift)
+        if low <= high and _fits(exact, ka, kb, (low + high) // 2):
+            return PointForm(0, (ka, kb, (low + high) // 2, shift), exact.lo, exact.hi, "linear form, proven")
+        origin = -zero_a * ka - zero_b * kb
+        low, high = offset_interval(exact, _ties_away(raw + origin), shift)
+        if low <= high and _fits(exact, ka, kb, origin) and _fits(exact, ka, kb, origin + (low + high) // 2):
+            parameters = (ka, kb, origin, shift, (low + high) // 2)
+            return PointForm(1, parameters, exact.lo, exact.hi, "linear form with ties away from zero, proven")
+    return None
+
+
+def _linear_candidates(slope_a: float, slope_b: float) -> Iterator[tuple[int, int, int]]:
+    largest = max(abs(slope_a), abs(slope_b))
+    for shift in (22, 21, 20, 19, 18, 16):
+        if largest * 2.0**shift >= 2**23:
+            continue
+        for da in NEIGHBOURS[:5]:
+            for db in NEIGHBOURS[:5]:
+                yield shift, round(slope_a * 2.0**shift) + da, round(slope_b * 2.0**shift) + db
+
+
+def _fits(exact: Exact, ka: int, kb: int, c: int) -> bool:
+    """No partial sum of a*ka + b*kb + c, in any order, leaves int32."""
+    biggest = int(np.abs(exact.a).max()) * abs(ka) + int(np.abs(exact.b).max()) * abs(kb) + abs(c)
+    return biggest < INT32
+
+
+def product_form(exact: Exact, slope: float, zero_a: int, zero_b: int) -> PointForm | None:
+    """A form of (a - zero_a) * (b - zero_b) * slope: 32-bit where that is enough, else the high half of 64 bits."""
+    a, b = exact.a - zero_a, exact.b - zero_b
+    product = a * b
+    largest = int(np.abs(product).max())
+    if largest == 0:
+        return None
+    return _small_product(exact, product, largest, slope, (zero_a, zero_b)) or _high_product(
+        exact, product, largest, slope, (zero_a, zero_b)
+    )
+
+
+def _small_product(
+    exact: Exact, product: IntArray, largest: int, slope: float, zeros: tuple[int, int]
+) -> PointForm | None:
+    for shift in range(30, 7, -1):
+        k = round(slope * 2.0**shift)
+        if k * largest >= 2**30:
+            continue
+        for factor in _near(k):
+            low, high = offset_interval(exact, product * factor, shift)
+            c = (low + high) // 2
+            if low <= high and factor * largest + abs(c) < INT32:
+                parameters = (-zeros[0], -zeros[1], factor, c, shift)
+                return PointForm(4, parameters, exact.lo, exact.hi, "32-bit product form, proven")
+        if k < 1 << 8:
+            return None
+    return None
+
+
+def _near(k: int) -> Iterable[int]:
+    return [k + d for d in NEIGHBOURS[:3] if k + d > 0]
+
+
+def _high_product(
+    exact: Exact, product: IntArray, largest: int, slope: float, zeros: tuple[int, int]
+) -> PointForm | None:
+    """The reference's multiplier and shift with its first rounding by SMMLAR: ties of the
+    second one away from zero."""
+    multiplier, exponent = quantize_multiplier(slope)
+    left, shift = max(exponent, 0) + 1, max(-exponent, 0)
+    if (largest << left) > INT32 or not multiplier:
+        return None
+    doubled = product << left
+    rounded = (doubled * multiplier + (1 << 31)) >> 32
+    for code, raw in ((2, rounded), (3, rounded + (doubled >> 63))):
+        low, high = offset_interval(exact, raw, shift)
+        c = (low + high) // 2
+        if low <= high and int(np.abs(rounded).max()) + 1 + abs(c) < INT32:
+            parameters = (-zeros[0], -zeros[1], left, multiplier, c, shift)
+            return PointForm(code, parameters, exact.lo, exact.hi, "high-product form, proven")
+    return None
