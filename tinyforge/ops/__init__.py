@@ -14,6 +14,9 @@ from tinyforge.ops.hard_swish import HardSwish
 from tinyforge.ops.leaky_relu import LeakyRelu
 from tinyforge.ops.logistic import Logistic
 from tinyforge.ops.max_pool2d import MaxPool2D
+from tinyforge.ops.maximum import Maximum
+from tinyforge.ops.minimum import Minimum
+from tinyforge.ops.mul import Mul
 from tinyforge.ops.pack import Pack
 from tinyforge.ops.pad import Pad
 from tinyforge.ops.relu import Relu
@@ -26,12 +29,6 @@ from tinyforge.ops.slice import Slice
 from tinyforge.ops.space_to_depth import SpaceToDepth
 from tinyforge.ops.split import Split
 from tinyforge.ops.strided_slice import StridedSlice
-from tinyforge.ops.maximum import Maximum
-from tinyforge.ops.minimum import Minimum
-from tinyforge.ops.mul import Mul
-from tinyforge.ops.relu import Relu
-from tinyforge.ops.relu6 import Relu6
-from tinyforge.ops.relu_n1_to_1 import ReluN1To1
 from tinyforge.ops.sub import Sub
 from tinyforge.ops.tanh import Tanh
 from tinyforge.ops.transpose import Transpose
