@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tinyforge.ir.graph import Graph, Node, Tensor
-from tinyforge.ir.schedule import FusedStage, Halo, LayerStage, Schedule, Stage, TensorMode
+from tinyforge.ir.schedule import CACHED, FusedStage, Halo, LayerStage, Schedule, Stage, TensorMode
 from tinyforge.ir.types import Array, DType, Quant, TensorType
 from tinyforge.ir.window import Window
+from tinyforge.memory.layouts import stage_layouts
 from tinyforge.ops import OPS
 from tinyforge.ops.base import Activation, Op, Piece
 from tinyforge.ops.conv2d import Conv2D
-from tinyforge.ops.stage_windows import stage_nodes, walk_stage
+from tinyforge.ops.stage_windows import stage_nodes, walk_stage, whole_tensors
 
 
 @dataclass
@@ -121,11 +122,17 @@ def random_graph(rng: np.random.Generator, length: int) -> Graph:
             x = made
             break
         x = made
-    return b.graph([x])
+    outputs = [x]
+    if rng.random() < 0.25:
+        outputs.insert(0, b.nodes[len(b.nodes) // 2].outputs[0])
+    if "mean" in OPS and rng.random() < 0.4:
+        outputs[-1] = b.apply(OPS["mean"]((1, 2), bool(rng.random() < 0.5)), x) or x  # type: ignore[call-arg]
+    return b.graph(list(dict.fromkeys(outputs)))
 
 
 def random_schedule(rng: np.random.Generator, graph: Graph) -> Schedule:
-    """Stages of random lengths, patch sizes and tensor modes; only ones the graph allows."""
+    """Stages of random lengths, patch sizes and tensor modes; only ones the graph allows. Row-fed input where the first
+    stage can take it, half of the time."""
     stages: list[Stage] = []
     at = 0
     while at < len(graph.nodes):
@@ -133,28 +140,34 @@ def random_schedule(rng: np.random.Generator, graph: Graph) -> Schedule:
         stage = _random_stage(rng, graph, at, last)
         stages.append(stage or LayerStage(at))
         at = (stage.last if stage else at) + 1
-    return Schedule(tuple(stages))
+    first = stages[0]
+    feedable = isinstance(first, FusedStage) and max(graph.consumers()[graph.inputs[0]]) <= first.last
+    return Schedule(tuple(stages), input_rows=feedable and rng.random() < 0.5)
 
 
 def _random_stage(rng: np.random.Generator, graph: Graph, first: int, last: int) -> FusedStage | None:
-    consumers = graph.consumers()
-    while last > first:
-        inner = [t for i in range(first, last) for t in graph.nodes[i].outputs]
-        escapes = any(t in graph.outputs or any(c > last for c in consumers[t]) for t in inner)
-        if not escapes and stage_nodes(graph, first, last) is not None:
-            break
+    while last > first and stage_nodes(graph, first, last) is None:
         last -= 1
     if last <= first:
         return None
-    height, width, _ = graph.tensors[graph.nodes[last].outputs[0]].type.hwc
+    nodes = stage_nodes(graph, first, last)
+    domain = nodes[-1].inputs[0][0] if nodes[-1].reduces else nodes[-1].outputs[0]
+    height, width, _ = graph.tensors[domain].type.hwc
     patch_h = int(rng.integers(1, height + 1))
     patch_w = width if rng.random() < 0.4 else int(rng.integers(1, width + 1))
-    modes = tuple((t, m) for t in inner if (m := _random_mode(rng, patch_w < width)) is not None)
+    inner = [t for i in range(first, last) for t in graph.nodes[i].outputs]
+    outside = whole_tensors(graph, FusedStage(first, last, patch_h, patch_w))
+    modes = tuple((t, CACHED if t in outside else _random_mode(rng, patch_w < width)) for t in inner)
     stage = FusedStage(first, last, patch_h, patch_w, modes)
-    return stage if walk_stage(graph, stage).valid else None
+    walk = walk_stage(graph, stage)
+    try:
+        stage_layouts(graph, walk)
+    except ValueError:
+        return None
+    return stage if walk.valid else None
 
 
-def _random_mode(rng: np.random.Generator, columns: bool) -> TensorMode | None:
+def _random_mode(rng: np.random.Generator, columns: bool) -> TensorMode:
     rows = Halo.CACHE if rng.random() < 0.5 else Halo.RECOMPUTE
     cols = Halo.CACHE if rng.random() < 0.6 or (columns and rows is Halo.CACHE) else Halo.RECOMPUTE
     return TensorMode(rows, cols)

@@ -11,6 +11,7 @@ from tinyforge.ir.memory_plan import LayoutKind
 from tinyforge.ir.schedule import FusedStage
 from tinyforge.memory.plan import plan_memory
 from tinyforge.ops.base import Op
+from tinyforge.ops.stage_windows import whole_tensors
 from tinyforge.schedule.layerwise import layerwise
 
 
@@ -42,5 +43,7 @@ def test_random_schedules_reach_every_layout() -> None:
             plan = plan_memory(graph, schedule, calls, effort=0)
             seen |= {p.layout.kind for p in plan.placements.values()}
             seen |= {"shift" for p in plan.placements.values() if p.layout.shift_cols}
+            seen |= {"rows"} if schedule.input_rows else set()
+            seen |= {"whole" for s in schedule.stages if isinstance(s, FusedStage) and whole_tensors(graph, s)}
             seen |= {"fused" for s in schedule.stages if isinstance(s, FusedStage) and s.last - s.first >= 3}
-    assert seen >= {*LayoutKind, "shift", "fused"}
+    assert seen >= {*LayoutKind, "shift", "fused", "rows", "whole"}

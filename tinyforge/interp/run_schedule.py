@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tinyforge.ir.graph import Graph, Node, Tensor
 from tinyforge.ir.memory_plan import LayoutKind, MemoryPlan, Placement
-from tinyforge.ir.schedule import FusedStage, Schedule
+from tinyforge.ir.schedule import FusedStage, Halo, Schedule
 from tinyforge.ir.types import Array
 from tinyforge.ir.window import Interval, Window
 from tinyforge.ops.base import Op, Piece
@@ -27,13 +27,47 @@ def run_schedule(
     arena = np.random.default_rng(seed).integers(0, 256, plan.arena_bytes, np.uint8)
     machine = _Machine(graph, plan, arena)
     for name in graph.inputs:
-        machine.store_whole(name, inputs[name])
-    for stage in schedule.stages:
+        if not schedule.input_rows:
+            machine.store_whole(name, inputs[name])
+    for number, stage in enumerate(schedule.stages):
         if isinstance(stage, FusedStage):
-            machine.run_stage(walk_stage(graph, stage))
+            fed = inputs[graph.inputs[0]] if schedule.input_rows and number == 0 else None
+            machine.run_stage(walk_stage(graph, stage), fed)
         else:
             machine.run_layer(stage.node)
     return {name: machine.load_whole(name) for name in graph.outputs}
+
+
+_MARK = 0x5A
+
+
+class _Sums:
+    """Stands for the accumulators of a reduction: keeps what it was given, and marks the accumulators' bytes."""
+
+    def __init__(self, machine: _Machine, walk: StageWalk) -> None:
+        self.machine, self.node = machine, machine.graph.nodes[walk.nodes[-1].index]
+        source = machine.graph.tensors[walk.nodes[-1].inputs[0][0]]
+        self.data = np.zeros(source.shape, source.type.dtype.numpy)
+        self.times = np.zeros(source.shape[1:3], np.int64)
+        at, size = machine.plan.scratch.get(walk.stage.last, 0), machine.plan.scratch_bytes.get(walk.stage.last, 0)
+        self.bytes = machine.arena[at : at + size]
+        self.bytes[:] = _MARK
+
+    def add(self, piece: Piece) -> None:
+        rows, cols = piece.window.rows, piece.window.cols
+        self.data[:, rows.lo : rows.hi, cols.lo : cols.hi] = piece.data
+        self.times[rows.lo : rows.hi, cols.lo : cols.hi] += 1
+
+    def finish(self) -> None:
+        graph = self.machine.graph
+        assert (self.times == 1).all(), "a pixel was added twice or not at all"
+        assert (self.bytes == _MARK).all(), "the accumulators were overwritten"
+        ins, outs = graph.ins(self.node), graph.outs(self.node)
+        assert isinstance(self.node.op, Op)
+        pieces = [Piece.whole(t.array() if t.is_constant else self.data) for t in ins]
+        height, width, _ = outs[0].type.hwc
+        (result,) = self.node.op.compute(pieces, ins, outs, Window.full(height, width))
+        self.machine.store_whole(outs[0].name, np.asarray(result).reshape(outs[0].shape))
 
 
 class _Machine:
@@ -79,12 +113,38 @@ class _Machine:
             at = self.plan.scratch[index]
             self.arena[at : at + self.plan.scratch_bytes[index]] = 0xA5
 
-    def run_stage(self, walk: StageWalk) -> None:
+    def run_stage(self, walk: StageWalk, fed: Array | None = None) -> None:
+        """All pieces. ``fed``: the input's rows are stored one by one, each band runs when those it needs are there."""
+        sums = _Sums(self, walk) if walk.nodes[-1].reduces else None
+        row = 0
+        state = self._feed_state(walk) if fed is not None else None
         for band in range(-walk.rows.warm, walk.rows.count):
+            if fed is not None:
+                name = self.graph.inputs[0]
+                while row < walk.rows.needed(name, band).hi:
+                    self._feed(name, fed, row)
+                    row += 1
             for col in range(-walk.cols.warm, walk.cols.count):
                 self._shift(walk, band, col)
                 for node in walk.nodes:
-                    self._run_piece(walk, node, band, col)
+                    self._run_piece(walk, node, band, col, sums)
+            assert state is None or (state == _MARK).all(), "the feed state was overwritten"
+        if sums:
+            sums.finish()
+
+    def _feed_state(self, walk: StageWalk) -> Bytes:
+        """The bytes of the feed state, marked so that whoever writes there is noticed."""
+        counters = sum(walk.stage.mode(n.outputs[0]).rows is Halo.CACHE for n in walk.nodes[:-1])
+        state = self.arena[self.plan.feed_state : self.plan.feed_state + 4 * (2 + counters)]
+        assert self.plan.feed_state >= 0
+        assert state.size == 4 * (2 + counters)
+        state[:] = _MARK
+        return state
+
+    def _feed(self, name: str, data: Array, row: int) -> None:
+        placement = self.plan.placements[name]
+        raw = np.ascontiguousarray(data[0, row]).view(np.uint8).reshape(-1)
+        self._segment(placement, row, Interval(0, data.shape[2]), (0, 0))[:] = raw
 
     def _shift(self, walk: StageWalk, band: int, col: int) -> None:
         """Move the columns that are still needed to the left edge of shifted windows."""
@@ -103,7 +163,7 @@ class _Machine:
                 assert now.lo - before.lo + kept <= layout.cols
                 buffer[:, :kept] = buffer[:, now.lo - before.lo : now.lo - before.lo + kept].copy()
 
-    def _run_piece(self, walk: StageWalk, stage_node: StageNode, band: int, col: int) -> None:
+    def _run_piece(self, walk: StageWalk, stage_node: StageNode, band: int, col: int, sums: _Sums | None) -> None:
         name = stage_node.outputs[0]
         window = Window(walk.rows.executed(name, band), walk.cols.executed(name, col))
         if not window.area:
@@ -121,6 +181,10 @@ class _Machine:
             height, width, _ = tensor.type.hwc
             wanted = Window(row_map.needed(window.rows), col_map.needed(window.cols)).clip(height, width)
             pieces.append(self._load(walk, tensor, wanted, band, col))
+        if stage_node.reduces:
+            assert sums is not None
+            sums.add(pieces[0])
+            return
         results = node.op.compute(pieces, ins, outs, window)
         self._trash_scratch(stage_node.index)
         for tensor, data in zip(outs, results, strict=True):

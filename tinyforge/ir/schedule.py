@@ -45,8 +45,11 @@ class FusedStage:
     band by band from the top, pieces from the left. Inside a piece the nodes run in graph order.
 
     ``modes``: the tensors made inside the stage except its output, with how each is held; a tensor not named is
-    RECOMPUTED. Tensors from outside the stage and the stage's output are whole; tensors made inside are read nowhere
-    else. Which rows and columns a piece computes: ``ops.stage_windows``.
+    RECOMPUTED. Tensors from outside the stage and the stage's output are whole. A tensor made inside may be read
+    outside too (or be a graph output) if it is cached both ways and the stage needs all of it: it is whole then.
+    Where node ``last`` is a global reduction (``Op.accumulates``) the pieces are pieces of its input, each pixel once;
+    its scratch holds the sums for the whole stage and its output is written when the stage ends.
+    Which rows and columns a piece computes: ``ops.stage_windows``.
     """
 
     first: int

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import Layout, LayoutKind
-from tinyforge.ir.schedule import Halo, TensorMode
+from tinyforge.ir.schedule import CACHED, Halo, TensorMode
 from tinyforge.ir.types import TensorType
-from tinyforge.ops.stage_windows import AxisTensor, StageWalk
+from tinyforge.ops.stage_windows import AxisTensor, StageWalk, whole_tensors
 
 
 def whole_layout(tensor: TensorType) -> Layout:
@@ -19,14 +19,32 @@ def stage_layouts(graph: Graph, walk: StageWalk) -> dict[str, tuple[Layout, bool
     """Layout of each tensor made inside the stage (its output excepted), and whether it is carried from piece to
     piece, so that its bytes must survive the whole stage; others live only from their node to their last reader."""
     found = {}
+    outside = whole_tensors(graph, walk.stage)
     for node in walk.nodes[:-1]:
         for name in node.outputs:
             rows, cols = walk.rows.tensors.get(name), walk.cols.tensors.get(name)
             if rows is None or cols is None:
                 raise ValueError(f"{name} is made inside a fused stage but not read there")
             mode = walk.stage.mode(node.outputs[0])
+            if name in outside:
+                if mode != CACHED or not _complete(graph.tensors[name].type, rows, cols):
+                    raise ValueError(f"{name} is read outside its stage but not computed whole there")
+                found[name] = whole_layout(graph.tensors[name].type), True
+                continue
             found[name] = _layout(name, graph.tensors[name].type, mode, rows, cols, walk)
     return found
+
+
+def _complete(tensor: TensorType, rows: AxisTensor, cols: AxisTensor) -> bool:
+    """Whether the stage needs, and so computes, every row and column (a strided reader may skip some)."""
+    height, width, _ = tensor.hwc
+    return rows.exec_total == height and cols.exec_total == width
+
+
+def fed_layout(tensor: TensorType, rows: AxisTensor) -> Layout:
+    """The ring of whole rows that holds a row-fed input, from its needs in stage 0."""
+    _, width, channels = tensor.hwc
+    return Layout(LayoutKind.ROW_RING, channels * tensor.dtype.itemsize, max(rows.held, 1), width, width)
 
 
 def _layout(

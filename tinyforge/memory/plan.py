@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import Buffer, Layout, LayoutKind, MemoryPlan, Placement
 from tinyforge.ir.program import KernelCall
-from tinyforge.ir.schedule import FusedStage, Schedule
-from tinyforge.memory.layouts import stage_layouts, whole_layout
+from tinyforge.ir.schedule import FusedStage, Halo, Schedule
+from tinyforge.memory.layouts import fed_layout, stage_layouts, whole_layout
 from tinyforge.memory.planner import Block, Packing, pack
-from tinyforge.ops.stage_windows import walk_stage
+from tinyforge.ops.stage_windows import StageWalk, walk_stage
 
 __all__ = ["ALIGN", "MemoryPlan", "Placement", "plan_memory"]
 
+FEED_STATE = "feed state"
 ALIGN = 4
 """Alignment of every buffer: the widest element a kernel reads directly is 32 bits."""
 
@@ -36,6 +37,8 @@ class _Life:
 class _Work:
     lives: dict[str, _Life]
     group: dict[str, str]
+    sums: dict[int, int] = field(default_factory=dict)  # reductions that end a stage -> first step of the stage
+    feed: tuple[int, int] | None = None  # bytes of the feed state, last step of stage 0
     aliases: set[int] = field(default_factory=set)
     in_place: dict[int, str] = field(default_factory=dict)
 
@@ -43,6 +46,10 @@ class _Work:
         while self.group[name] != name:
             name = self.group[name]
         return name
+
+
+_StageOf = dict[int, FusedStage]
+_Layouts = dict[str, tuple[Layout, bool]]
 
 
 def plan_memory(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], *, effort: int = 20_000) -> MemoryPlan:
@@ -68,13 +75,14 @@ def _plan(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: 
     roots = [name for name, parent in work.group.items() if name == parent]
     scratch = {i: call.scratch_bytes for i, call in enumerate(calls) if call.scratch_bytes and i not in work.aliases}
     blocks = [Block(r, work.lives[r].nbytes, ALIGN, work.lives[r].first_use, work.lives[r].last_use) for r in roots] + [
-        Block(f"scratch of {graph.nodes[i].name}", size, ALIGN, i, i) for i, size in scratch.items()
+        Block(f"scratch of {graph.nodes[i].name}", size, ALIGN, work.sums.get(i, i), i) for i, size in scratch.items()
     ]
+    if work.feed:
+        blocks.append(Block(FEED_STATE, work.feed[0], ALIGN, 0, work.feed[1]))
     packing = pack(blocks, effort=effort)
-    offsets = dict(zip(roots, packing.offsets, strict=False))
-    scratch_at = dict(zip(scratch, packing.offsets[len(roots) :], strict=True))
-    timeline = _timeline(graph, work, roots, offsets, scratch, scratch_at)
+    timeline = _timeline(work, blocks, packing.offsets)
     peak_step, peak_buffers = _peak(timeline)
+    offsets = dict(zip((b.name for b in blocks[: len(roots)]), packing.offsets, strict=False))
     inputs_only = {r for r in roots if set(work.lives[r].names) <= set(graph.inputs)}
     rest = pack([b for b in blocks if b.name not in inputs_only], effort=0)
     return MemoryPlan(
@@ -82,7 +90,7 @@ def _plan(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: 
             name: Placement(offsets[work.root(name)], life.layout.nbytes, life.layout)
             for name, life in work.lives.items()
         },
-        scratch=scratch_at,
+        scratch=dict(zip(scratch, packing.offsets[len(roots) :], strict=False)),
         scratch_bytes=scratch,
         aliases=frozenset(work.aliases),
         in_place=dict(work.in_place),
@@ -93,6 +101,7 @@ def _plan(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: 
         peak_step=peak_step,
         peak_buffers=peak_buffers,
         timeline=timeline,
+        feed_state=packing.offsets[-1] if work.feed else -1,
     )
 
 
@@ -100,32 +109,44 @@ def _rounded(packing: Packing) -> int:
     return -(-packing.arena_bytes // ALIGN) * ALIGN
 
 
+def _stages(graph: Graph, schedule: Schedule, work: _Work) -> tuple[_StageOf, _Layouts]:
+    """The fused stage of every node in one, and the layouts of what its tensors are held in."""
+    stage_of: _StageOf = {}
+    layouts: _Layouts = {}
+    for stage in schedule.stages:
+        if not isinstance(stage, FusedStage):
+            continue
+        walk = walk_stage(graph, stage)
+        if not walk.valid:
+            raise ValueError(f"stage {stage.first}..{stage.last}: a cached tensor would skip rows needed later")
+        layouts.update(stage_layouts(graph, walk))
+        stage_of.update({i: stage for i in range(stage.first, stage.last + 1)})
+        if walk.nodes[-1].reduces:
+            work.sums[stage.last] = stage.first
+        if schedule.input_rows and stage is schedule.stages[0]:
+            layouts.update(_fed_input(graph, walk, work))
+    if schedule.input_rows and work.feed is None:
+        raise ValueError("a row-fed input needs a fused first stage")
+    return stage_of, layouts
+
+
 def _lifetimes(graph: Graph, schedule: Schedule) -> _Work:
     """One life per activation tensor, nothing shared yet."""
     end = len(graph.nodes) - 1
-    stage_of: dict[int, FusedStage] = {}
-    layouts: dict[str, tuple[Layout, bool]] = {}
-    for stage in schedule.stages:
-        if isinstance(stage, FusedStage):
-            walk = walk_stage(graph, stage)
-            if not walk.valid:
-                raise ValueError(f"stage {stage.first}..{stage.last}: a cached tensor would skip rows needed later")
-            layouts.update(stage_layouts(graph, walk))
-            stage_of.update({i: stage for i in range(stage.first, stage.last + 1)})
+    work = _Work({}, {})
+    stage_of, layouts = _stages(graph, schedule, work)
     producer, consumers = graph.producer(), graph.consumers()
-    lives: dict[str, _Life] = {}
     names = dict.fromkeys((*graph.inputs, *(t for n in graph.nodes for t in n.outputs)))
     for name in names:
         made = producer.get(name, -1)
         readers = consumers.get(name, [])
         layout, carried = layouts.get(name, (None, False))
-        if layout is None:
-            first, last = _span(made, readers, stage_of)
-            life = _Life([name], whole_layout(graph.tensors[name].type), 0, first, last, "activation", made)
+        if layout is None or made < 0 or layout.kind is LayoutKind.WHOLE:
+            first, last = _span(made, readers, stage_of, work)
+            layout = layout or whole_layout(graph.tensors[name].type)
+            life = _Life([name], layout, 0, first, last, "activation", made)
         else:
             stage = stage_of[made]
-            if name in graph.outputs or any(r > stage.last for r in readers):
-                raise ValueError(f"{name} is made inside a fused stage and read outside it")
             first, last = (stage.first, stage.last) if carried else (made, max(readers))
             life = _Life([name], layout, 0, first, last, "line buffer" if carried else "patch", made)
         if name in graph.inputs:
@@ -133,13 +154,25 @@ def _lifetimes(graph: Graph, schedule: Schedule) -> _Work:
         if name in graph.outputs:
             life.last_use, life.kind = end, "output"
         life.nbytes = life.layout.nbytes
-        lives[name] = life
-    return _Work(lives, {name: name for name in lives})
+        work.lives[name] = life
+    work.group = {name: name for name in work.lives}
+    return work
 
 
-def _span(made: int, readers: Sequence[int], stage_of: dict[int, FusedStage]) -> tuple[int, int]:
-    """Steps of a whole tensor: a fused stage writes its output and reads its inputs in every piece."""
-    first = stage_of[made].first if made in stage_of else max(made, 0)
+def _fed_input(graph: Graph, walk: StageWalk, work: _Work) -> dict[str, tuple[Layout, bool]]:
+    """The ring of rows a row-fed input is held in; notes the state that feeding keeps."""
+    (name,) = graph.inputs
+    if any(reader > walk.stage.last for reader in graph.consumers()[name]) or name in graph.outputs:
+        raise ValueError(f"{name} is fed row by row but read after the first stage")
+    counters = sum(walk.stage.mode(n.outputs[0]).rows is Halo.CACHE for n in walk.nodes[:-1])
+    work.feed = 4 * (2 + counters), walk.stage.last
+    return {name: (fed_layout(graph.tensors[name].type, walk.rows.tensors[name]), True)}
+
+
+def _span(made: int, readers: Sequence[int], stage_of: _StageOf, work: _Work) -> tuple[int, int]:
+    """Steps of a whole tensor: a fused stage writes its output and reads its inputs in every piece; a reduction writes
+    its output once, at the end."""
+    first = stage_of[made].first if made in stage_of and made not in work.sums else max(made, 0)
     last = max((stage_of[r].last if r in stage_of else r for r in readers), default=first)
     return first, max(first, last)
 
@@ -189,20 +222,12 @@ def _unite(work: _Work, source: str, target: str) -> None:
         into.kind = gone.kind
 
 
-def _timeline(
-    graph: Graph,
-    work: _Work,
-    roots: Sequence[str],
-    offsets: dict[str, int],
-    scratch: dict[int, int],
-    scratch_at: dict[int, int],
-) -> tuple[Buffer, ...]:
+def _timeline(work: _Work, blocks: Sequence[Block], offsets: Sequence[int]) -> tuple[Buffer, ...]:
     found = []
-    for root in roots:
-        life = work.lives[root]
-        found.append(Buffer(tuple(life.names), life.kind, offsets[root], life.nbytes, life.first_use, life.last_use))
-    for i, size in scratch.items():
-        found.append(Buffer((f"scratch of {graph.nodes[i].name}",), "scratch", scratch_at[i], size, i, i))
+    for block, offset in zip(blocks, offsets, strict=True):
+        life = work.lives.get(block.name)
+        names, kind = (tuple(life.names), life.kind) if life else ((block.name,), "scratch")
+        found.append(Buffer(names, kind, offset, block.size, block.first_use, block.last_use))
     return tuple(sorted(found, key=lambda b: (b.first_use, b.offset, b.names)))
 
 

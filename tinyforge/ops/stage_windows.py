@@ -12,6 +12,10 @@ Rows and columns are independent. Along one axis the pieces are i = -warm .. cou
                runs in this piece.
     exec(t)    comp(t) clipped to [0, extent) where run(t), else empty: what the node really computes.
 
+A stage that ends in a global reduction (``Op.accumulates``) has that node's input as its "output" above: the
+reduction's need is the piece, a region of its input, through identity maps, and what it executes is what it adds up.
+Tensors also read outside the stage are cached, and must be needed to their last row and column (``whole_tensors``).
+
 A node with several outputs uses the join of their needs and one mode for all. Columns are walked the same way within
 each band, with done forgotten when a band begins. A node runs in piece (band, column piece) when it runs on both axes,
 and computes exec rows x exec columns. Tensors from outside are demanded (need) but not computed.
@@ -23,16 +27,16 @@ anything to compute; it is 0 where one piece covers the axis or nothing is cache
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from tinyforge.ir.graph import Graph
+from tinyforge.ir.graph import Graph, Node, Tensor
 from tinyforge.ir.schedule import FusedStage, Halo
 from tinyforge.ir.types import IntArray
-from tinyforge.ir.window import AxisMap, Interval
+from tinyforge.ir.window import IDENTITY, AxisMap, Interval
 from tinyforge.ops.base import Op
 
 _BIG = 1 << 40
@@ -40,11 +44,14 @@ _BIG = 1 << 40
 
 @dataclass(frozen=True, slots=True)
 class StageNode:
-    """One node of a stage: its activation inputs with their (rows, columns) maps, and its outputs."""
+    """One node of a stage: its activation inputs with their (rows, columns) maps, and its outputs.
+
+    ``reduces``: a global reduction; the windows of its output are then windows of its input."""
 
     index: int
     inputs: tuple[tuple[str, AxisMap, AxisMap], ...]
     outputs: tuple[str, ...]
+    reduces: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,12 +112,15 @@ class AxisWalk:
 
 
 def stage_nodes(graph: Graph, first: int, last: int) -> tuple[StageNode, ...] | None:
-    """The nodes of a stage; None where one of them needs whole tensors (a barrier)."""
-    found = []
+    """The nodes of a stage; None where one of them needs whole tensors (a barrier, or a reduction not at the end)."""
+    found: list[StageNode] = []
     for index in range(first, last + 1):
         node = graph.nodes[index]
         ins, outs = graph.ins(node), graph.outs(node)
         assert isinstance(node.op, Op)
+        if node.op.accumulates(ins, outs):
+            reduction = _reduction(node, ins, outs, index) if index == last else None
+            return (*found, reduction) if found and reduction else None
         inputs = []
         for i, tensor in enumerate(ins):
             if tensor.is_constant:
@@ -123,6 +133,15 @@ def stage_nodes(graph: Graph, first: int, last: int) -> tuple[StageNode, ...] | 
             return None
         found.append(StageNode(index, tuple(inputs), node.outputs))
     return tuple(found)
+
+
+def _reduction(node: Node, ins: Sequence[Tensor], outs: Sequence[Tensor], index: int) -> StageNode | None:
+    """The node as the end of a stage if it sums over all rows and columns of its one input."""
+    assert isinstance(node.op, Op)
+    active = [t for t in ins if not t.is_constant]
+    if not node.op.accumulates(ins, outs) or len(active) != 1 or len(outs) != 1 or len(active[0].shape) != 4:
+        return None
+    return StageNode(index, ((active[0].name, IDENTITY, IDENTITY),), node.outputs, True)
 
 
 def walk_axis(
@@ -253,12 +272,21 @@ def walk_stage(graph: Graph, stage: FusedStage) -> StageWalk:
         raise ValueError(f"nodes {stage.first}..{stage.last} cannot be fused: one needs whole tensors")
     names = {t for n in nodes for t in (*n.outputs, *(i[0] for i in n.inputs))}
     sizes = {t: graph.tensors[t].type.hwc for t in names}
+    if nodes[-1].reduces:
+        sizes[nodes[-1].outputs[0]] = sizes[nodes[-1].inputs[0][0]]
     modes = dict(stage.modes)
     row_cached = frozenset(t for t, m in modes.items() if m.rows is Halo.CACHE)
     col_cached = frozenset(t for t, m in modes.items() if m.cols is Halo.CACHE)
     rows = walk_axis(nodes, 0, {t: s[0] for t, s in sizes.items()}, row_cached, stage.patch_h)
     cols = walk_axis(nodes, 1, {t: s[1] for t, s in sizes.items()}, col_cached, stage.patch_w)
     return StageWalk(stage, nodes, rows, cols)
+
+
+def whole_tensors(graph: Graph, stage: FusedStage) -> tuple[str, ...]:
+    """Tensors made inside the stage, its output excepted, that are read outside it or are graph outputs."""
+    consumers = graph.consumers()
+    made = [t for i in range(stage.first, stage.last) for t in graph.nodes[i].outputs]
+    return tuple(t for t in made if t in graph.outputs or any(c > stage.last for c in consumers.get(t, [])))
 
 
 def executed_macs(graph: Graph, walk: StageWalk) -> int:
@@ -268,6 +296,8 @@ def executed_macs(graph: Graph, walk: StageWalk) -> int:
         node = graph.nodes[stage_node.index]
         outs = graph.outs(node)
         assert isinstance(node.op, Op)
+        if stage_node.reduces:
+            continue
         height, width, _ = outs[0].type.hwc
         total += node.op.macs(graph.ins(node), outs) * walk.executed_pixels(stage_node) // (height * width)
     return total
