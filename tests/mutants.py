@@ -4,86 +4,44 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from tests.graph_builder import CONV, NONE, POOL, GraphBuilder
 from tests.tflite_writer import pack, to_model, write_tflite
-from tinyforge.ir.graph import Graph, Node, Tensor
-from tinyforge.ir.types import DType, Quant, TensorType
-from tinyforge.ops.base import Activation
-
-NONE = Activation.NONE
-
-
-def _tensor(name: str, shape: tuple[int, ...], scale: float = 0.1, data: Any = None, dtype: str = "int8") -> Tensor:
-    quant = None if dtype == "float32" else Quant((float(np.float32(scale)),), (0,))
-    return Tensor(name, TensorType(shape, DType(dtype), quant), data)
-
-
-class _Builder:
-    """Small chains of operators."""
-
-    def __init__(self, seed: int) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.tensors: dict[str, Tensor] = {}
-        self.nodes: list[Node] = []
-
-    def const(self, shape: tuple[int, ...], dtype: str = "int8", scale: float = 0.02) -> str:
-        data = self.rng.integers(-100, 100, shape).astype(dtype)
-        return self.add(_tensor(f"c{len(self.tensors)}", shape, scale, data, dtype))
-
-    def add(self, tensor: Tensor) -> str:
-        self.tensors[tensor.name] = tensor
-        return tensor.name
-
-    def op(
-        self, kind: str, inputs: list[str], out_shape: tuple[int, ...], dtype: str = "int8", /, **fields: Any
-    ) -> str:
-        out = self.add(_tensor(f"t{len(self.tensors)}", out_shape, dtype=dtype))
-        name = f"n{len(self.nodes)}"
-        self.nodes.append(Node(name, SimpleNamespace(kind=kind, **fields), tuple(inputs), (out,)))  # type: ignore
-        return out
-
-    def graph(self, inputs: list[str], outputs: list[str]) -> Graph:
-        return Graph("small", self.tensors, tuple(self.nodes), tuple(inputs), tuple(outputs))
+from tinyforge.ir.graph import Graph
 
 
 def small_convolutional() -> Graph:
-    b = _Builder(1)
-    x = b.add(_tensor("x", (1, 8, 8, 3), dtype="float32"))
+    b = GraphBuilder(1)
+    x = b.input((1, 8, 8, 3), None, "float32")
     q = b.op("quantize", [x], (1, 8, 8, 3))
     pad = b.op("pad", [q], (1, 10, 10, 3), paddings=((0, 0), (1, 1), (1, 1), (0, 0)), value=None)
-    conv = {"stride": (1, 1), "dilation": (1, 1), "padding": (0, 0, 0, 0), "activation": Activation.RELU}
-    y = b.op("conv2d", [pad, b.const((4, 3, 3, 3)), b.const((4,), "int32", 0.002)], (1, 8, 8, 4), **conv)
-    same = conv | {"padding": (1, 1, 1, 1), "multiplier": 1}
-    z = b.op("depthwise_conv2d", [y, b.const((1, 3, 3, 4)), b.const((4,), "int32", 0.002)], (1, 8, 8, 4), **same)
+    y = b.op("conv2d", [pad, b.const((4, 3, 3, 3)), b.bias(4)], (1, 8, 8, 4), **CONV)
+    same = CONV | {"padding": (1, 1, 1, 1), "multiplier": 1}
+    z = b.op("depthwise_conv2d", [y, b.const((1, 3, 3, 4)), b.bias(4)], (1, 8, 8, 4), **same)
     s = b.op("add", [y, z], (1, 8, 8, 4), activation=NONE)
-    p = b.op("max_pool2d", [s], (1, 4, 4, 4), size=(2, 2), stride=(2, 2), padding=(0, 0, 0, 0), activation=NONE)
+    p = b.op("max_pool2d", [s], (1, 4, 4, 4), **POOL)
     m = b.op("mean", [p], (1, 4), axes=(1, 2), keep_dims=False)
-    f = b.op(
-        "fully_connected", [m, b.const((3, 4)), b.const((3,), "int32", 0.002)], (1, 3), activation=NONE, keep_dims=False
-    )
-    return b.graph([x], [b.op("dequantize", [f], (1, 3), "float32")])
+    f = b.op("fully_connected", [m, b.const((3, 4)), b.bias(3)], (1, 3), activation=NONE, keep_dims=False)
+    return b.graph([x], [b.op("dequantize", [f], (1, 3), None, "float32")])
 
 
 def small_rearranging() -> Graph:
-    b = _Builder(2)
-    x = b.add(_tensor("x", (1, 4, 6, 4)))
+    b = GraphBuilder(2)
+    x = b.input((1, 4, 6, 4))
     t = b.op("transpose", [x], (1, 4, 4, 6), perm=(0, 3, 1, 2))
     half = b.op("slice", [t], (1, 2, 4, 6), begin=(0, 2, 0, 0), size=(1, 2, 4, 6))
-    b.op("shape", [t], (4,), "int32")
+    b.op("shape", [t], (4,), None, "int32")
     r = b.op("reshape", [t], (1, 16, 6), shape=(1, 16, 6))
     e = b.op("expand_dims", [r], (1, 1, 16, 6), axis=1)
     c = b.op("concatenation", [e, e], (1, 2, 16, 6), axis=1, activation=NONE)
-    s = b.op(
-        "strided_slice", [c], (1, 2, 8, 6), begin=(0, 0, 0, 0), end=(1, 2, 16, 6), strides=(1, 1, 2, 1), shrink_axes=()
-    )
-    a = b.op("average_pool2d", [s], (1, 1, 4, 6), size=(2, 2), stride=(2, 2), padding=(0, 0, 0, 0), activation=NONE)
+    steps = {"begin": (0, 0, 0, 0), "end": (1, 2, 16, 6), "strides": (1, 1, 2, 1), "shrink_axes": ()}
+    a = b.op("average_pool2d", [b.op("strided_slice", [c], (1, 2, 8, 6), **steps)], (1, 1, 4, 6), **POOL)
     n = b.op("resize_nearest_neighbor", [a], (1, 2, 8, 6), size=(2, 8), align_corners=False, half_pixel_centers=False)
     q = b.op("squeeze", [b.op("slice", [n], (1, 1, 8, 6), begin=(0, 1, 0, 0), size=(1, 1, 8, 6))], (8, 6), dims=(0, 1))
-    return b.graph([x], [b.op("softmax", [q], (8, 6), beta=1.0), half])
+    return b.graph([x], [b.op("softmax", [q], (8, 6), (1 / 256, -128), beta=1.0), half])
 
 
 def mutations(seed: int, count: int) -> Iterator[bytes]:

@@ -18,6 +18,9 @@ def verify(graph: Graph, after: str) -> Graph:
         if tensor.data is not None:
             fits = tensor.data.shape == tensor.shape and tensor.data.dtype == tensor.type.dtype.numpy
             _require(fits, after, f"constant {name} is {tensor.data.dtype}{list(tensor.data.shape)}")
+    named = {*graph.inputs, *graph.outputs, *(n for node in graph.nodes for n in (*node.inputs, *node.outputs))}
+    lost = sorted(named - set(graph.tensors))
+    _require(not lost, after, f"no tensor is called {', '.join(lost)}")
     names = [node.name for node in graph.nodes]
     _require(len(set(names)) == len(names), after, "two nodes have the same name")
     for node in graph.nodes:
