@@ -12,6 +12,7 @@ from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyforge.ops.fully_connected import FullyConnected
 from tinyforge.ops.hard_swish import HardSwish
 from tinyforge.ops.leaky_relu import LeakyRelu
+from tinyforge.ops.log_softmax import LogSoftmax
 from tinyforge.ops.logistic import Logistic
 from tinyforge.ops.max_pool2d import MaxPool2D
 from tinyforge.ops.maximum import Maximum
@@ -26,6 +27,7 @@ from tinyforge.ops.reshape import Reshape
 from tinyforge.ops.resize_bilinear import ResizeBilinear
 from tinyforge.ops.resize_nearest_neighbor import ResizeNearestNeighbor
 from tinyforge.ops.slice import Slice
+from tinyforge.ops.softmax import Softmax
 from tinyforge.ops.space_to_depth import SpaceToDepth
 from tinyforge.ops.split import Split
 from tinyforge.ops.strided_slice import StridedSlice
@@ -67,4 +69,6 @@ OPS: dict[str, type[Op]] = {
     "mul": Mul,
     "maximum": Maximum,
     "minimum": Minimum,
+    "softmax": Softmax,
+    "log_softmax": LogSoftmax,
 }
