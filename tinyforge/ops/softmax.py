@@ -51,9 +51,7 @@ def check_rows(op: Op, ins: Sequence[Tensor], beta: float) -> None:
     require_int8(ins[:1], op.kind)
     x = ins[0]
     require(len(x.shape) > 0 and x.type.quant is not None, f"{op.kind}: {x.name} must be quantised and not a scalar")
-    require(
-        x.shape[-1] <= MAX_DEPTH, f"{op.kind}: {x.name} has {x.shape[-1]} classes, the limit is {MAX_DEPTH}"
-    )
+    require(x.shape[-1] <= MAX_DEPTH, f"{op.kind}: {x.name} has {x.shape[-1]} classes, the limit is {MAX_DEPTH}")
     _, left_shift = diff_scaling(x.type.scale, beta)
     require(0 <= left_shift <= 31, f"{op.kind}: scale {x.type.scale} of {x.name} times beta {beta} is out of range")
 
