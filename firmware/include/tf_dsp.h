@@ -78,7 +78,7 @@ TF_INLINE int32_t tf_add32(int32_t a, int32_t b)
 TF_INLINE uint32_t tf_sxtb16(uint32_t x)
 {
 #if TF_DSP_NATIVE
-    return (uint32_t)__sxtb16(x);
+    return (uint32_t)__sxtb16((int8x4_t)x);
 #else
     return tf_pack16(tf_sext8(x), tf_sext8(x >> 16));
 #endif
@@ -94,7 +94,7 @@ TF_INLINE uint32_t tf_sxtb16_ror8(uint32_t x)
 TF_INLINE uint32_t tf_sxtab16(uint32_t a, uint32_t x)
 {
 #if TF_DSP_NATIVE
-    return (uint32_t)__sxtab16(a, x);
+    return (uint32_t)__sxtab16((int16x2_t)a, (int8x4_t)x);
 #else
     return tf_pack16(tf_lane0(a) + tf_sext8(x), tf_lane1(a) + tf_sext8(x >> 16));
 #endif

@@ -1,0 +1,132 @@
+"""`make demo`: the digit classifier on an emulated board with less SRAM than layer-by-layer inference needs.
+
+Compiles under the limit, shows the patch schedule and why it was chosen, writes the firmware to the emulated board's
+flash, sends test digits over its serial protocol, and compares every output with TensorFlow Lite's reference kernels.
+Run it as `python examples/digits/demo.py [--digits N] [--board B] [--sram SIZE] [--svg FILE]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+import tinyforge
+from tinyforge.cli.console import progress
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+MODEL, TEST = HERE / "digits_int8.tflite", HERE / "digits_test.golden.npz"
+OUT = ROOT / "out" / "demo"
+SHADES = " .:-=+*#%@"
+
+
+def main() -> int:
+    options = arguments()
+    console = Console(record=options.svg is not None, width=100 if options.svg or not sys.stdout.isatty() else None)
+    start = time.monotonic()
+    console.rule("[bold]A digit classifier in less SRAM than layer by layer needs")
+    with progress() as tell:
+        plain = tinyforge.compile(
+            MODEL, board=options.board, schedule="layerwise", out=OUT / "layerwise", name="digits", progress=tell
+        )
+    console.print(refusal(options))
+    with progress() as tell:
+        build = tinyforge.compile(
+            MODEL, board=options.board, sram=options.sram, out=OUT / "digits", name="digits", progress=tell
+        )
+        console.print(chosen(build, plain))
+        flashed = tinyforge.flash(build.out, progress=tell)
+        console.print(f"[green]✓[/] flashed {flashed.board}: {flashed.flash_used:,} B, {flashed.where}\n")
+        counted = tinyforge.run(build.out, on="emulator", inputs=TEST, reference=TEST, samples=1, progress=tell)
+        slower = tinyforge.run(plain.out, on="emulator", inputs=TEST, reference=TEST, samples=1, progress=tell)
+        report = tinyforge.run(
+            build.out, on="board", inputs=TEST, reference=TEST, samples=options.digits, progress=tell
+        )
+    labels = np.load(TEST)["labels"][: options.digits]
+    guesses = report.outputs[0].reshape(len(labels), -1).argmax(axis=1)
+    console.print(some_digits(labels, guesses))
+    console.print(figures(report, counted, slower, flashed, plain, float((guesses == labels).mean())))
+    equal = report.ok and counted.ok and slower.ok
+    mark = "[green]✓[/] every output equals" if equal else "[red]✗ outputs differ from"
+    console.print(f"{mark} TensorFlow Lite's reference kernels; {time.monotonic() - start:.0f} s")
+    console.print(
+        f"  the C is in [bold]{build.out.relative_to(ROOT)}[/]; a page about it: tinyforge report {build.out.relative_to(ROOT)}"
+    )
+    if options.svg:
+        console.save_svg(options.svg, title="make demo")
+    return 0 if equal else 1
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--digits", type=int, default=200, help="how many test digits to send (default 200)")
+    parser.add_argument("--board", default="emulated_m4")
+    parser.add_argument("--sram", default="12K")
+    parser.add_argument("--svg", help="also write the output as an SVG picture")
+    return parser.parse_args()
+
+
+def refusal(options: argparse.Namespace) -> str:
+    """What layer-by-layer inference says to the limit."""
+    try:
+        tinyforge.compile(
+            MODEL, board=options.board, sram=options.sram, schedule="layerwise", out=OUT / "refused", name="digits"
+        )
+    except tinyforge.DoesNotFit as error:
+        return f"[red]✗[/] layer by layer in {options.sram}: {error}"
+    return f"layer by layer fits {options.sram} too: choose a smaller --sram"
+
+
+def chosen(build: Any, plain: Any) -> Panel:
+    """The schedule and why."""
+    lines = [f"[bold]{build.info.arena_bytes:,} B[/] of SRAM instead of {plain.info.arena_bytes:,} B"]
+    lines += [f"• {line}" for line in build.plan.words]
+    lines += [f"[dim]  {line}[/]" for line in build.plan.reasons]
+    return Panel("\n".join(lines), title="schedule chosen", title_align="left", border_style="green")
+
+
+def some_digits(labels: np.ndarray, guesses: np.ndarray, count: int = 8) -> str:
+    """The first test images in grey levels, with what the board answered."""
+    images = np.load(TEST)["input_0"][:count, 0, 1::4, 1::4, 0].astype(int) + 128
+    rows = [
+        " ".join("".join(SHADES[v * (len(SHADES) - 1) // 255] for v in image[r]) for image in images) for r in range(8)
+    ]
+    answers = " ".join(
+        f"[{'green' if a == b else 'red'}]{f'{a}':^8}[/]" for a, b in zip(guesses[:count], labels[:count], strict=True)
+    )
+    return "\n".join([*rows, answers, ""])
+
+
+def figures(report: Any, counted: Any, slower: Any, flashed: Any, plain: Any, accuracy: float) -> Table:
+    """Everything measured, patch-based and layer by layer side by side."""
+    info = report.info
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("", "patch-based", "layer by layer"):
+        table.add_column(name, justify="left" if not name else "right")
+    table.add_row("digits over the serial line", f"{report.result.samples:,}", "")
+    table.add_row("accuracy on the board", f"[bold]{accuracy:.2%}[/]", "")
+    table.add_row("values unlike the reference", f"[bold]{report.mismatches}[/]", f"{slower.mismatches}")
+    table.add_row("arena planned", f"{info.arena_bytes:,} B", f"{plain.info.arena_bytes:,} B")
+    table.add_row("arena linked", f"{flashed.arena_linked_bytes:,} B", f"{slower.arena_linked_bytes:,} B")
+    high = slower.result.arena_high_water_bytes
+    table.add_row("arena measured on the board", f"{report.result.arena_high_water_bytes:,} B", f"{high:,} B")
+    table.add_row("stack bound", f"{info.stack_bytes:,} B", f"{plain.info.stack_bytes:,} B")
+    measured = (counted.result.stack_high_water_bytes, slower.result.stack_high_water_bytes)
+    table.add_row("stack measured", *(f"{value:,} B" for value in measured))
+    table.add_row("flash of the model", f"{info.flash.total:,} B", f"{plain.info.flash.total:,} B")
+    table.add_row("multiply-accumulates", f"{info.executed_macs:,}", f"{plain.info.executed_macs:,}")
+    table.add_row("instructions an inference", f"{counted.result.instructions:,}", f"{slower.result.instructions:,}")
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

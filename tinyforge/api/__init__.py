@@ -1,0 +1,1 @@
+"""What tinyforge does, one module a verb; the command line and ``tinyforge.<verb>`` only call these."""

@@ -1,0 +1,198 @@
+"""``tinyforge.compile``: a model file becomes a folder of C."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tinyforge.api.dump import write_dump
+from tinyforge.api.network import Network, read_network
+from tinyforge.api.progress import Progress, quiet
+from tinyforge.api.record import build_record, measured_record
+from tinyforge.api.settings import CompileSettings, existing_file, size_option
+from tinyforge.codegen.build_info import BuildInfo, metadata_dir, save_build_info
+from tinyforge.codegen.generate import generate, lower_graph
+from tinyforge.codegen.names import model_prefix
+from tinyforge.errors import DoesNotFit, UsageError
+from tinyforge.ir.program import KernelCall
+from tinyforge.paths import firmware_dir
+from tinyforge.reporting.header import Measured, header_comment
+from tinyforge.reporting.plan_file import PlanFile, plan_file, save_plan
+from tinyforge.schedule.optimise import Options, ScheduleResult, optimise
+from tinyforge.target import Board
+
+MODEL_COPY = "model.tflite"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompileResult:
+    """A compiled model: ``out`` is its folder, ``info`` what the folder says about itself."""
+
+    out: Path
+    info: BuildInfo
+    plan: PlanFile
+
+    @property
+    def mac_factor(self) -> float:
+        """Executed over necessary multiply-accumulates."""
+        return self.info.executed_macs / self.info.macs if self.info.macs else 1.0
+
+    def as_json(self) -> dict[str, Any]:
+        info = self.info
+        return {
+            "model": info.model_file,
+            "digest": f"sha256:{info.digest}",
+            "board": info.board,
+            "macs": info.macs,
+            "executed_macs": info.executed_macs,
+            "mac_factor": round(self.mac_factor, 6),
+            "arena_bytes": info.arena_bytes,
+            "arena_bytes_without_input": info.arena_bytes_without_input,
+            "layerwise_arena_bytes": self.plan.layerwise_arena_bytes,
+            "stack_bytes": info.stack_bytes,
+            "flash_bytes": {"weights": info.flash.weights, "code": info.flash.code, "total": info.flash.total},
+            "input": info.input_mode,
+            "schedule": [dict(stage) for stage in info.schedule],
+            "banks": [{"name": b.name, "used": b.used, "size": b.size} for b in info.banks],
+            "proven_optimal": info.proven_optimal,
+            "out": str(self.out),
+        }
+
+
+def compile(
+    model: str | Path,
+    *,
+    board: str = "emulated_m7",
+    out: str | Path | None = None,
+    sram: str | int | None = None,
+    flash: str | int | None = None,
+    max_mac_factor: float | None = None,
+    objective: str = "balanced",
+    input_mode: str = "whole",
+    schedule: str = "auto",
+    io: str = "int8",
+    toolchain: str = "zig",
+    name: str | None = None,
+    dump: bool = False,
+    progress: Progress = quiet,
+) -> CompileResult:
+    """Compile the ``.tflite`` file ``model`` for ``board`` into the folder ``out`` (default ``out/<name>``).
+
+    The options are those of the command line. Raises ModelError for a model that cannot be compiled, DoesNotFit when
+    no schedule meets the limits, UsageError for options that make no sense, ToolMissing without the C compiler.
+    """
+    settings = CompileSettings(
+        board=board,
+        sram=size_option(sram),
+        flash=size_option(flash),
+        max_mac_factor=max_mac_factor,
+        objective=objective,
+        input=input_mode,
+        schedule=schedule,
+        io=io,
+        toolchain=toolchain,
+    )
+    source = existing_file(model)
+    target = settings.load_board()
+    prefix = model_prefix(name or source.stem)
+    folder = Path(out) if out is not None else Path("out") / prefix
+    _check_out(folder)
+    progress("reading the model")
+    network = read_network(source, io)
+    progress("searching the schedule")
+    calls = lower_graph(network.graph)
+    found = optimise(network.graph, calls, _arena_limit(settings, target), _wishes(settings), where=target.name)
+    info = build_record(network, found, settings, target, prefix)
+    with _replacing(folder) as fresh:
+        result = _Writer(fresh, network, found, calls, target, progress).write(info)
+        if dump:
+            write_dump(fresh, network.graph, found)
+    return replace(result, out=folder)
+
+
+def _arena_limit(settings: CompileSettings, board: Board) -> int:
+    """Bytes the arena may take: the user's limit, or what the first bank has beside the firmware."""
+    return settings.sram if settings.sram is not None else max(0, board.banks[0].size - board.firmware_sram_bytes)
+
+
+def _wishes(settings: CompileSettings) -> Options:
+    return Options(settings.objective, settings.schedule, settings.max_mac_factor)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Writer:
+    """Writes one build into a fresh folder and measures it there."""
+
+    folder: Path
+    network: Network
+    found: ScheduleResult
+    calls: Sequence[KernelCall]
+    board: Board
+    progress: Progress
+
+    def write(self, info: BuildInfo) -> CompileResult:
+        graph, found = self.network.graph, self.found
+        self.progress("writing C")
+        plan = plan_file(graph, found)
+        self._sources(info, None)
+        save_build_info(info, self.folder)
+        shutil.copyfile(self.network.path, metadata_dir(self.folder) / MODEL_COPY)
+        save_plan(plan, self.folder)
+        self.progress("compiling and measuring the C")
+        info = self._measure(info)
+        save_build_info(info, self.folder)
+        return CompileResult(self.folder, info, plan)
+
+    def _sources(self, info: BuildInfo, measured: Measured | None) -> None:
+        comment = header_comment(self.network.graph, self.found, info, measured)
+        tree = generate(
+            self.network.graph, self.found.schedule, self.found.plan, self.calls, info.name, info.model_file, comment
+        )
+        for name, text in tree.files.items():
+            (self.folder / name).write_text(text, encoding="utf-8")
+        shutil.copyfile(firmware_dir() / "LICENSE", self.folder / "LICENSE")
+
+    def _measure(self, info: BuildInfo) -> BuildInfo:
+        """Builds the firmware; rewrites the header with its figures. Raises DoesNotFit over the flash limit."""
+        from tinyforge.toolchain.firmware import build_firmware
+
+        firmware = build_firmware(self.folder, self.board, str(info.options["toolchain"]))
+        info = measured_record(
+            info,
+            stack_bytes=firmware.stack.bytes,
+            weights=firmware.model_constant_bytes,
+            code=firmware.model_code_bytes,
+        )
+        limit = info.flash_limit_bytes
+        if limit is not None and info.flash.total > limit:
+            raise DoesNotFit(
+                f"{info.name}: needs {info.flash.total:,} B of flash (weights {info.flash.weights:,} B, code "
+                f"{info.flash.code:,} B), the limit is {limit:,} B; try a smaller network, --schedule layerwise, or a "
+                f"board with more: tinyforge boards"
+            )
+        self._sources(info, Measured(firmware.compiler, firmware.stack.bytes, firmware.stack.proven))
+        return info
+
+
+def _check_out(folder: Path) -> None:
+    """Refuse to replace anything but an earlier build."""
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not metadata_dir(folder).is_dir())):
+        raise UsageError(f"{folder} exists and is no build folder; choose another one with -o")
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """A fresh folder beside ``folder`` that takes its place at the end, all at once, unless an error ends the block."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        fresh = Path(temporary) / "new"
+        fresh.mkdir()
+        yield fresh
+        if folder.exists():
+            folder.rename(Path(temporary) / "old")
+        fresh.rename(folder)

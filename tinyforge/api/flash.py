@@ -1,0 +1,72 @@
+"""``tinyforge.flash``: build the firmware of a model and put it on a board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyforge.api.progress import Progress, quiet
+from tinyforge.codegen.build_info import BuildInfo, load_build_info
+from tinyforge.target import load_board
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlashResult:
+    """What was put where. ``elf``: the image. Sizes in bytes; ``flash_used`` counts the firmware around the model too.
+    ``where``: the device, in words."""
+
+    info: BuildInfo
+    board: str
+    elf: Path
+    compiler: str
+    flash_used: int
+    arena_linked_bytes: int
+    firmware_ram_bytes: int
+    stack_region_bytes: int
+    method: str
+    where: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "model": self.info.name,
+            "board": self.board,
+            "elf": str(self.elf),
+            "compiler": self.compiler,
+            "flash_bytes": self.flash_used,
+            "arena_bytes": self.info.arena_bytes,
+            "arena_linked_bytes": self.arena_linked_bytes,
+            "firmware_ram_bytes": self.firmware_ram_bytes,
+            "stack_region_bytes": self.stack_region_bytes,
+            "method": self.method,
+            "device": self.where,
+        }
+
+
+def flash(
+    build: str | Path, *, board: str | None = None, toolchain: str = "zig", progress: Progress = quiet
+) -> FlashResult:
+    """Link the build folder ``build`` with the firmware of ``board`` (default: the one it was compiled for) and write
+    it there. Raises DeviceError when the board does not take it, ToolMissing without compiler or flasher."""
+    from tinyforge.device.flash import flash_firmware  # type: ignore[import-not-found,unused-ignore]
+    from tinyforge.toolchain.firmware import build_firmware
+
+    folder = Path(build)
+    info = load_build_info(folder)
+    target = load_board(board or info.board)
+    progress("building the firmware")
+    firmware = build_firmware(folder, target, toolchain)
+    progress(f"writing it to {target.name}")
+    done = flash_firmware(firmware)
+    return FlashResult(
+        info=info,
+        board=target.name,
+        elf=firmware.elf,
+        compiler=firmware.compiler,
+        flash_used=firmware.flash_bytes,
+        arena_linked_bytes=firmware.arena_linked_bytes,
+        firmware_ram_bytes=firmware.firmware_ram_bytes,
+        stack_region_bytes=firmware.stack_region_bytes,
+        method=done.method,
+        where=done.target,
+    )

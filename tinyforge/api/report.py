@@ -1,0 +1,55 @@
+"""``tinyforge.report``: one HTML page about a build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyforge.api.progress import Progress, quiet
+from tinyforge.codegen.build_info import load_build_info, metadata_dir
+from tinyforge.reporting.page import page
+from tinyforge.reporting.plan_file import load_plan
+from tinyforge.target import load_board
+
+_FILE = "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """Where the page is."""
+
+    path: Path
+
+    def as_json(self) -> dict[str, Any]:
+        return {"report": str(self.path), "bytes": self.path.stat().st_size}
+
+
+def report(
+    build: str | Path, *, out: str | Path | None = None, measure: bool = True, progress: Progress = quiet
+) -> ReportResult:
+    """Write the page about the build folder ``build`` to ``out`` (default: into its hidden folder).
+
+    ``measure``: run one random sample on the emulator for the instructions of each operator; skipped for boards that
+    the instruction counter cannot run.
+    """
+    from tinyforge.toolchain.firmware import build_firmware
+
+    folder = Path(build)
+    info = load_build_info(folder)
+    plan = load_plan(folder)
+    board = load_board(info.board)
+    progress("building the firmware")
+    firmware = build_firmware(folder, board, str(info.options.get("toolchain", "zig")))
+    counted: dict[int, int] = {}
+    if measure and board.core.unicorn_model:
+        from tinyforge.api.run import run
+
+        progress("counting instructions")
+        result = run(folder, on="emulator", emulator="unicorn", samples=1, progress=progress).result
+        counted = {layer.index: layer.instructions for layer in result.layers}
+    text = page(info, plan, counted, max(0, firmware.flash_bytes - info.flash.total))
+    path = Path(out) if out is not None else metadata_dir(folder) / _FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return ReportResult(path)

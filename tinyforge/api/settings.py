@@ -1,0 +1,77 @@
+"""Options of ``compile``, checked once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyforge.errors import UsageError
+from tinyforge.target import Board, load_board, parse_size
+
+CHOICES = {
+    "objective": ("balanced", "sram", "latency"),
+    "input": ("whole", "rows"),
+    "schedule": ("auto", "layerwise", "patch"),
+    "io": ("int8", "float"),
+    "toolchain": ("zig", "gcc"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CompileSettings:
+    """How a model is compiled. ``sram`` and ``flash``: limits in bytes, None for what the board has.
+    ``max_mac_factor``: executed MACs over the network's own, None for no limit."""
+
+    board: str
+    sram: int | None = None
+    flash: int | None = None
+    max_mac_factor: float | None = None
+    objective: str = "balanced"
+    input: str = "whole"
+    schedule: str = "auto"
+    io: str = "int8"
+    toolchain: str = "zig"
+
+    def __post_init__(self) -> None:
+        for field, allowed in CHOICES.items():
+            value = getattr(self, field)
+            if value not in allowed:
+                raise UsageError(f"--{field} {value} is not known; choose one of: {', '.join(allowed)}")
+        factor = self.max_mac_factor
+        if factor is not None and not (math.isfinite(factor) and factor >= 1.0):
+            raise UsageError(f"--max-mac-factor {factor} makes no sense; 1.0 allows no recomputation, 1.3 allows 30 %")
+
+    def load_board(self) -> Board:
+        """The board, whole. Raises UsageError where it is unknown or smaller than a limit."""
+        board = load_board(self.board)
+        board.with_limits(self.sram, self.flash)
+        return board
+
+    def as_json(self) -> dict[str, Any]:
+        """The options that determine the build, as ``options`` of its build info."""
+        return {
+            "sram": self.sram,
+            "flash": self.flash,
+            "max_mac_factor": self.max_mac_factor,
+            "objective": self.objective,
+            "input": self.input,
+            "schedule": self.schedule,
+            "io": self.io,
+            "toolchain": self.toolchain,
+        }
+
+
+def size_option(value: str | int | None) -> int | None:
+    """``64K`` -> 65536."""
+    return None if value is None else parse_size(value)
+
+
+def existing_file(path: str | Path) -> Path:
+    """The path of a file that exists; UsageError else."""
+    found = Path(path)
+    if not found.is_file():
+        what = "is a folder" if found.is_dir() else "does not exist"
+        raise UsageError(f"{found} {what}; give the path of a .tflite file")
+    return found

@@ -1,0 +1,64 @@
+"""``tinyforge compile``."""
+
+from __future__ import annotations
+
+from tinyforge.cli.options import (
+    CompileBoard,
+    Dump,
+    Flash,
+    InputMode,
+    Io,
+    Json,
+    MaxMacFactor,
+    Model,
+    Name,
+    Objective,
+    Out,
+    ScheduleKind,
+    Sram,
+    Toolchain,
+)
+
+
+def compile_model(
+    model: Model,
+    board: CompileBoard = "emulated_m7",
+    out: Out = None,
+    sram: Sram = None,
+    flash: Flash = None,
+    max_mac_factor: MaxMacFactor = None,
+    objective: Objective = "balanced",
+    input_mode: InputMode = "whole",
+    schedule: ScheduleKind = "auto",
+    io: Io = "int8",
+    toolchain: Toolchain = "zig",
+    name: Name = None,
+    dump: Dump = False,
+    json: Json = False,
+) -> None:
+    """Turn a .tflite model into scheduled, self-contained C."""
+    from tinyforge.api.compile import compile
+    from tinyforge.cli.console import print_json, progress, show
+    from tinyforge.cli.views import compile_view
+
+    with progress() as report:
+        result = compile(
+            model,
+            board=board,
+            out=out,
+            sram=sram,
+            flash=flash,
+            max_mac_factor=max_mac_factor,
+            objective=objective,
+            input_mode=input_mode,
+            schedule=schedule,
+            io=io,
+            toolchain=toolchain,
+            name=name,
+            dump=dump,
+            progress=report,
+        )
+    if json:
+        print_json(result.as_json())
+    else:
+        show(*compile_view(result))

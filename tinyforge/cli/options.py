@@ -1,0 +1,137 @@
+"""Arguments and options of all commands, as types: what each is called and its line of help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_LIMITS, _CHOICES = "Limits", "Choices"
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+Toolchain = Annotated[str, typer.Option("--toolchain", metavar="zig|gcc", help="C compiler; zig comes along.")]
+
+# What a command works on
+Model = Annotated[Path, typer.Argument(help="A .tflite file.", show_default=False)]
+Build = Annotated[Path, typer.Argument(help="A folder made by compile.", show_default=False)]
+BuildOrModel = Annotated[
+    Path, typer.Argument(help="A folder made by compile, or a .tflite file.", metavar="BUILD|MODEL", show_default=False)
+]
+CompileBoard = Annotated[str, typer.Option("--board", "-b", help="Board name or .toml file; see: tinyforge boards")]
+OtherBoard = Annotated[
+    str | None, typer.Option("--board", "-b", help="Default: the board it was compiled for.", show_default=False)
+]
+
+# compile
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder to write; default: out/NAME.", show_default=False)
+]
+Name = Annotated[
+    str | None, typer.Option("--name", help="C prefix; default: made from the file name.", show_default=False)
+]
+Dump = Annotated[
+    bool, typer.Option("--dump", help="Also write graph, schedule and memory plan as text to OUT/.tinyforge.")
+]
+Sram = Annotated[
+    str | None,
+    typer.Option(
+        "--sram",
+        metavar="SIZE",
+        help="Most SRAM for the model, its input included: bytes, or 64K.",
+        rich_help_panel=_LIMITS,
+    ),
+]
+Flash = Annotated[
+    str | None,
+    typer.Option(
+        "--flash", metavar="SIZE", help="Most flash for weights and code: bytes, or 1M.", rich_help_panel=_LIMITS
+    ),
+]
+MaxMacFactor = Annotated[
+    float | None,
+    typer.Option("--max-mac-factor", help="Most compute, 1.0 being the network's own.", rich_help_panel=_LIMITS),
+]
+Objective = Annotated[
+    str,
+    typer.Option(
+        "--objective",
+        metavar="balanced|sram|latency",
+        help="balanced: least compute that fits; sram: least SRAM; latency: least compute.",
+        rich_help_panel=_CHOICES,
+    ),
+]
+InputMode = Annotated[
+    str,
+    typer.Option(
+        "--input", metavar="whole|rows", help="whole: one buffer; rows: fed row by row.", rich_help_panel=_CHOICES
+    ),
+]
+ScheduleKind = Annotated[
+    str,
+    typer.Option(
+        "--schedule",
+        metavar="auto|layerwise|patch",
+        help="layerwise and patch force one kind; auto takes the better.",
+        rich_help_panel=_CHOICES,
+    ),
+]
+Io = Annotated[
+    str,
+    typer.Option(
+        "--io",
+        metavar="int8|float",
+        help="int8: quantised edges; float: edges as in the file.",
+        rich_help_panel=_CHOICES,
+    ),
+]
+
+# run
+On = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        metavar="host|emulator|board",
+        help="host: native build; emulator: firmware, instruction by instruction; board: over the serial port.",
+    ),
+]
+Emulator = Annotated[
+    str | None,
+    typer.Option("--emulator", metavar="unicorn|qemu", help="Default: unicorn, which comes along.", show_default=False),
+]
+Inputs = Annotated[
+    Path | None,
+    typer.Option(
+        "--inputs", help=".npz with input_0 ... of shape (samples, *shape); default: random.", show_default=False
+    ),
+]
+Reference = Annotated[
+    Path | None,
+    typer.Option("--reference", help=".npz with output_0 ...; default: the integer interpreter.", show_default=False),
+]
+Samples = Annotated[
+    int | None,
+    typer.Option(
+        "--samples", "-n", help="How many to run; default: all there are, or 4 random ones.", show_default=False
+    ),
+]
+Port = Annotated[
+    str | None,
+    typer.Option(
+        "--port",
+        help="Serial port of a real board, such as /dev/ttyACM0; emulated boards need none.",
+        show_default=False,
+    ),
+]
+
+# report, boards
+Page = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Default: BUILD/.tinyforge/report.html.", show_default=False)
+]
+Measure = Annotated[bool, typer.Option("--measure/--no-measure", help="Count instructions per layer on the emulator.")]
+BoardName = Annotated[str | None, typer.Argument(help="Show this board only.", show_default=False)]
+LeastSram = Annotated[
+    str | None,
+    typer.Option("--sram", metavar="SIZE", help="Only boards that leave a model this much: bytes, or 64K."),
+]
+CoreName = Annotated[str | None, typer.Option("--core", help="Only boards with this core, such as m4.")]

@@ -1,0 +1,131 @@
+"""Results as tables for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinyforge.cli.console import facts, table
+from tinyforge.reporting.words import short
+
+if TYPE_CHECKING:
+    from tinyforge.api.check import CheckResult
+    from tinyforge.api.compile import CompileResult
+    from tinyforge.api.flash import FlashResult
+    from tinyforge.api.run import RunReport
+
+_SLOWEST = 8
+
+
+def check_view(result: CheckResult) -> list[Any]:
+    """Every operator, then the verdict."""
+    report = result.report
+    rows = table("#", "operator", "name", "", right=("#",))
+    for op in report.operators:
+        remark = f"[dim]{_plain(op.note)}[/]" if op.supported else f"[red]{_plain(op.reason)}[/]; {_plain(op.advice)}"
+        rows.add_row(
+            str(op.index),
+            op.kind,
+            _plain(short(op.name)),
+            f"{'[green]ok[/]' if op.supported else '[red]no[/]'} {remark}",
+        )
+    problems = [f"[red]{_plain(problem)}[/]" for problem in report.problems]
+    count = len(report.unsupported)
+    verdict = "[green]can be compiled[/]" if result.supported else f"[red]cannot be compiled[/] ({count} operators)"
+    return [rows, *problems, f"{_plain(report.file)}: {len(report.operators)} operators, {verdict}"]
+
+
+def compile_view(result: CompileResult) -> list[Any]:
+    """Memory, schedule in words, where the files are."""
+    info, plan = result.info, result.plan
+    limit = info.sram_limit_bytes
+    saved = plan.layerwise_arena_bytes - info.arena_bytes
+    versus = f"; layer by layer {plan.layerwise_arena_bytes:,} B" if saved else ""
+    bound = f" of {limit:,} B" if limit else ""
+    flash = info.flash
+    factor = f" (x{result.mac_factor:.3f} by recomputing)" if info.executed_macs != info.macs else ""
+    shown = facts(
+        {
+            "model": f"{_plain(info.model_file)}, {len(info.operators)} operators",
+            "board": info.board,
+            "SRAM": f"[bold]{info.arena_bytes:,} B[/]{bound}{versus}",
+            "flash": f"{flash.total:,} B = weights {flash.weights:,} B + code {flash.code:,} B",
+            "stack": f"{info.stack_bytes:,} B",
+            "MACs": f"{info.executed_macs:,}{factor}",
+        }
+    )
+    words = "\n".join(f"  {_plain(line)}" for line in plan.words)
+    why = "\n".join(f"  {_plain(line)}" for line in plan.reasons)
+    parts = [shown, "", "[dim]schedule[/]", words, "[dim]because[/]", why, ""]
+    return [*parts, f"wrote [bold]{_plain(str(result.out))}[/]"]
+
+
+def flash_view(result: FlashResult) -> list[Any]:
+    """What was put where."""
+    arena = f"planned {result.info.arena_bytes:,} B, linked {result.arena_linked_bytes:,} B"
+    return [
+        facts(
+            {
+                "board": f"{result.board} ({result.method})",
+                "image": _plain(str(result.elf)),
+                "flash": f"{result.flash_used:,} B with the firmware around the model",
+                "arena": arena,
+                "stack": f"{result.stack_region_bytes:,} B reserved",
+                "compiler": _plain(result.compiler),
+                "device": _plain(result.where),
+            }
+        )
+    ]
+
+
+def run_view(report: RunReport) -> list[Any]:
+    """Equal or not, memory three ways, the slowest operators."""
+    result = report.result
+    verdict = "[green]every output equal[/]" if report.ok else f"[red]{report.mismatches:,} values differ[/]"
+    shown = {
+        "runner": f"{result.runner}, {_plain(result.compiler)}",
+        "outputs": f"{result.samples} samples, {verdict} (reference: {_plain(report.reference)})",
+        "arena": _memory(report),
+    }
+    if result.stack_high_water_bytes:
+        shown["stack"] = f"bound {report.info.stack_bytes:,} B, measured {result.stack_high_water_bytes:,} B"
+    if result.instructions:
+        per = f", {result.instructions / report.info.executed_macs:.2f} per MAC" if report.info.executed_macs else ""
+        shown["instructions"] = f"[bold]{result.instructions:,}[/]{per}"
+    if result.cycles is not None:
+        shown["cycles"] = f"{result.cycles:,} by the board's counter"
+    for core, cycles in result.estimated_cycles.items():
+        shown[f"{core} cycles"] = f"about {cycles:,} (estimate)"
+    parts: list[Any] = [facts(shown)]
+    if result.layers:
+        parts += [_slowest(report)]
+    return parts
+
+
+def _memory(report: RunReport) -> str:
+    linked = f", linked {report.arena_linked_bytes:,} B" if report.arena_linked_bytes is not None else ""
+    high = report.result.arena_high_water_bytes
+    return (
+        f"planned {report.info.arena_bytes:,} B{linked}, measured {high:,} B"
+        if high
+        else f"{report.info.arena_bytes:,} B{linked}"
+    )
+
+
+def _slowest(report: RunReport) -> Any:
+    layers = sorted(report.result.layers, key=lambda layer: -layer.instructions)
+    total = sum(layer.instructions for layer in layers) or 1
+    rows = table("#", "operator", "name", "instructions", "share", right=("#", "instructions", "share"))
+    for layer in layers[:_SLOWEST]:
+        rows.add_row(
+            str(layer.index),
+            layer.kind,
+            _plain(short(layer.name)),
+            f"{layer.instructions:,}",
+            f"{layer.instructions / total:.1%}",
+        )
+    return rows
+
+
+def _plain(text: str) -> str:
+    """Text in which rich sees no markup."""
+    return text.replace("[", "\\[")

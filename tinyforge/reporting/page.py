@@ -1,0 +1,179 @@
+"""A build as one self-contained HTML page: no script, no external file, readable on a phone and in the dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tinyforge import __version__
+from tinyforge.codegen.build_info import BuildInfo
+from tinyforge.paths import templates_dir
+from tinyforge.reporting.plan_file import PlanFile
+from tinyforge.reporting.timeline import timeline
+from tinyforge.reporting.words import StageSummary, fused_line, short
+
+if TYPE_CHECKING:
+    import jinja2
+
+_MOST_CELLS = 24  # cells a side in the drawing of a patch grid
+
+
+@dataclass(frozen=True, slots=True)
+class FlashPart:
+    """A part of the image in flash; ``percent`` of the whole bar."""
+
+    name: str
+    nbytes: int
+    percent: float
+    style: str
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """A line of the layer table. ``instructions`` is None where they were not counted; ``percent``: share of the cost
+    shown as a bar."""
+
+    index: int
+    name: str
+    kind: str
+    shape: str
+    macs: int
+    executed_macs: int
+    instructions: int | None
+    per_mac: str
+    nbytes: int
+    percent: float
+    fused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageBox:
+    """A stage, or a run of layers, in the drawing of the schedule. ``cells``: (x, y, width, height) of its patches in a
+    64 x 64 square."""
+
+    title: str
+    text: str
+    kinds: tuple[str, ...]
+    cells: tuple[tuple[float, float, float, float], ...]
+
+
+def page(info: BuildInfo, plan: PlanFile, instructions: Mapping[int, int], firmware_bytes: int | None) -> str:
+    """The page's text. ``instructions``: by operator, empty where not counted. ``firmware_bytes``: flash of the code
+    around the model."""
+    limit = info.sram_limit_bytes or (info.banks[0].size if info.banks else None)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            version=__version__,
+            info=info,
+            plan=plan,
+            cards=_cards(info, plan, instructions),
+            timeline=timeline(plan, limit),
+            kinds=sorted({(b.kind, b.kind.replace(" ", "-")) for b in plan.buffers}),
+            stages=stage_boxes(info, plan),
+            layers=layer_rows(info, plan, instructions),
+            counted=bool(instructions),
+            flash=flash_parts(info, firmware_bytes),
+        )
+    )
+
+
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_dir()), undefined=jinja2.StrictUndefined, autoescape=True
+    )
+    environment.filters["thousands"] = lambda value: f"{value:,}"
+    return environment
+
+
+def _cards(info: BuildInfo, plan: PlanFile, instructions: Mapping[int, int]) -> list[tuple[str, str, str]]:
+    """(name, figure, remark) of what matters most."""
+    saved = 1 - info.arena_bytes / plan.layerwise_arena_bytes if plan.layerwise_arena_bytes else 0.0
+    than = f"{saved:.0%} below layer by layer" if saved > 0 else "as layer by layer"
+    factor = info.executed_macs / info.macs if info.macs else 1.0
+    cards = [
+        ("SRAM arena", f"{info.arena_bytes:,} B", than),
+        ("Flash", f"{info.flash.total:,} B", f"weights {info.flash.weights:,} B, code {info.flash.code:,} B"),
+        ("Stack", f"{info.stack_bytes:,} B", "bound of one inference"),
+        ("MACs", f"{info.executed_macs:,}", f"{factor:.3f} times the network's own"),
+    ]
+    if instructions:
+        total = sum(instructions.values())
+        per = f"{total / info.executed_macs:.2f} per MAC" if info.executed_macs else "one inference"
+        cards.append(("Instructions", f"{total:,}", per))
+    return cards
+
+
+def layer_rows(info: BuildInfo, plan: PlanFile, instructions: Mapping[int, int]) -> list[LayerRow]:
+    """The layer table; the bar is the share of instructions, or of MACs where those were not counted."""
+    fused = {node for stage in plan.stages if stage.kind == "fused" for node in stage.nodes}
+    costs = [instructions.get(op.index, 0) if instructions else plan.layer_macs[op.index] for op in info.operators]
+    total = sum(costs) or 1
+    rows = []
+    for op, cost in zip(info.operators, costs, strict=True):
+        executed = plan.layer_macs[op.index]
+        count = instructions.get(op.index) if instructions else None
+        rows.append(
+            LayerRow(
+                index=op.index,
+                name=short(op.name),
+                kind=op.kind,
+                shape="×".join(map(str, plan.layer_shapes[op.index])),
+                macs=op.macs,
+                executed_macs=executed,
+                instructions=count,
+                per_mac=f"{count / executed:.2f}" if count and executed else "",
+                nbytes=sum(op.output_nbytes),
+                percent=round(100 * cost / total, 1),
+                fused=op.index in fused,
+            )
+        )
+    return rows
+
+
+def stage_boxes(info: BuildInfo, plan: PlanFile) -> list[StageBox]:
+    """Stages in order; neighbouring layers are one box."""
+    boxes: list[StageBox] = []
+    run: list[StageSummary] = []
+    for stage in (*plan.stages, None):
+        if stage is not None and stage.kind == "layer":
+            run.append(stage)
+            continue
+        if run:
+            boxes.append(_layers_box(info, run))
+        run = []
+        if stage is not None:
+            boxes.append(_fused_box(info, stage))
+    return boxes
+
+
+def _layers_box(info: BuildInfo, run: list[StageSummary]) -> StageBox:
+    nodes = [stage.nodes[0] for stage in run]
+    kinds = tuple(info.operators[i].kind for i in nodes)
+    title = f"Operators {nodes[0]} to {nodes[-1]}" if len(nodes) > 1 else f"Operator {nodes[0]}"
+    return StageBox(title, "layer by layer, each on its whole tensors", kinds, ((0.0, 0.0, 64.0, 64.0),))
+
+
+def _fused_box(info: BuildInfo, stage: StageSummary) -> StageBox:
+    rows, cols = (min(n, _MOST_CELLS) for n in stage.grid)
+    cells = tuple(
+        (round(64 * c / cols, 2), round(64 * r / rows, 2), round(64 / cols, 2), round(64 / rows, 2))
+        for r in range(rows)
+        for c in range(cols)
+    )
+    kinds = tuple(info.operators[i].kind for i in stage.nodes)
+    title = f"Operators {stage.nodes[0]} to {stage.nodes[-1]}, {stage.grid[0]} × {stage.grid[1]} patches"
+    return StageBox(title, fused_line(stage), kinds, cells)
+
+
+def flash_parts(info: BuildInfo, firmware_bytes: int | None) -> list[FlashPart]:
+    """The image in flash, part by part."""
+    parts = [("weights and tables", info.flash.weights, "weights"), ("code of the model", info.flash.code, "code")]
+    if firmware_bytes is not None:
+        parts.append(("firmware around it", firmware_bytes, "around"))
+    total = sum(nbytes for _, nbytes, _ in parts) or 1
+    return [FlashPart(name, nbytes, round(100 * nbytes / total, 2), style) for name, nbytes, style in parts]

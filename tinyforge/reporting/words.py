@@ -1,0 +1,135 @@
+"""Schedules, memory plans and quantisation in words: what opens the generated header and what the tables show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tinyforge.ir.graph import Graph
+from tinyforge.ir.memory_plan import Buffer, MemoryPlan
+from tinyforge.ir.schedule import FusedStage, Halo, LayerStage, Schedule, Stage
+from tinyforge.ir.types import TensorType
+from tinyforge.ops.base import Op
+from tinyforge.ops.stage_windows import executed_macs, walk_stage
+
+_WIDEST_NAME = 44
+
+
+@dataclass(frozen=True, slots=True)
+class StageSummary:
+    """One stage in numbers. ``grid``: pieces of its output, rows x columns; ``patch``: output pixels of one piece.
+    ``cached``: tensors inside held in line buffers. MACs are without and with recomputation."""
+
+    kind: str
+    nodes: tuple[int, ...]
+    names: tuple[str, ...]
+    grid: tuple[int, int]
+    patch: tuple[int, int]
+    cached: tuple[str, ...]
+    macs: int
+    executed_macs: int
+
+
+def stage_summary(graph: Graph, stage: Stage) -> StageSummary:
+    """A stage in numbers."""
+    if isinstance(stage, LayerStage):
+        node = graph.nodes[stage.node]
+        height, width, _ = graph.outs(node)[0].type.hwc
+        macs = node_macs(graph, stage.node)
+        return StageSummary("layer", (stage.node,), (node.name,), (1, 1), (height, width), (), macs, macs)
+    height, width, _ = graph.tensors[graph.nodes[stage.last].outputs[0]].type.hwc
+    nodes = tuple(range(stage.first, stage.last + 1))
+    return StageSummary(
+        kind="fused",
+        nodes=nodes,
+        names=tuple(graph.nodes[i].name for i in nodes),
+        grid=(-(-height // stage.patch_h), -(-width // stage.patch_w)),
+        patch=(stage.patch_h, stage.patch_w),
+        cached=_cached(stage),
+        macs=sum(node_macs(graph, i) for i in nodes),
+        executed_macs=executed_macs(graph, walk_stage(graph, stage)),
+    )
+
+
+def _cached(stage: FusedStage) -> tuple[str, ...]:
+    return tuple(name for name, mode in stage.modes if Halo.CACHE in (mode.rows, mode.cols))
+
+
+def node_macs(graph: Graph, index: int) -> int:
+    """Multiply-accumulates of one operator."""
+    node = graph.nodes[index]
+    assert isinstance(node.op, Op)
+    return node.op.macs(graph.ins(node), graph.outs(node))
+
+
+def schedule_lines(graph: Graph, schedule: Schedule) -> list[str]:
+    """The schedule in words, one line a fused stage or run of layers."""
+    lines: list[str] = []
+    run: list[int] = []
+    for stage in schedule.stages:
+        if isinstance(stage, LayerStage):
+            run.append(stage.node)
+            continue
+        lines += _layers(graph, run)
+        run = []
+        lines.append(fused_line(stage_summary(graph, stage)))
+    return lines + _layers(graph, run)
+
+
+def fused_line(stage: StageSummary) -> str:
+    """A fused stage in one line."""
+    rows, cols = stage.grid
+    factor = stage.executed_macs / stage.macs if stage.macs else 1.0
+    halo = f"{len(stage.cached)} of {len(stage.nodes) - 1} tensors between them in line buffers"
+    if not stage.cached:
+        halo = f"halos recomputed, x{factor:.3f} their MACs"
+    elif factor > 1:
+        halo += f", x{factor:.3f} their MACs"
+    pieces = f"{rows} x {cols} patches" if cols > 1 else f"{rows} bands"
+    return f"{_span(stage.nodes, stage.names)} in {pieces} of {stage.patch[0]} x {stage.patch[1]} output pixels; {halo}"
+
+
+def _layers(graph: Graph, run: Sequence[int]) -> list[str]:
+    return [f"{_span(run, [graph.nodes[i].name for i in run])} layer by layer"] if run else []
+
+
+def _span(nodes: Sequence[int], names: Sequence[str]) -> str:
+    if len(nodes) == 1:
+        return f"operator {nodes[0]} ({short(names[0])})"
+    return f"operators {nodes[0]}..{nodes[-1]} ({short(names[0])} .. {short(names[-1])})"
+
+
+def short(name: str, width: int = _WIDEST_NAME) -> str:
+    """The telling part of a name: converters join the names of fused operators with ``;``, the end differs most."""
+    name = name.split(";")[0]
+    return name if len(name) <= width else "..." + name[3 - width :]
+
+
+def tensor_line(name: str, kind: TensorType) -> str:
+    """A model input or output: ``x: int8 1x32x32x1, real = 0.0039 * (q + 128)``."""
+    text = f"{short(name)}: {kind.dtype.value} {'x'.join(map(str, kind.shape))}"
+    if kind.quant is None:
+        return text
+    sign = "-" if kind.zero_point >= 0 else "+"
+    return f"{text}, real = {kind.scale:.9g} * (q {sign} {abs(kind.zero_point)})"
+
+
+def arena_lines(plan: MemoryPlan) -> list[str]:
+    """The arena plan as a table: offset, bytes, steps, what."""
+    lines = ["  offset    bytes    steps      kind         tensors"]
+    for b in sorted(plan.timeline, key=lambda b: (b.first_use, b.offset)):
+        steps = f"{b.first_use}..{b.last_use}"
+        lines.append(f"{b.offset:8d} {b.nbytes:8d}    {steps:<9}  {b.kind:<11}  {_buffer_names(b)}")
+    return lines
+
+
+def _buffer_names(buffer: Buffer) -> str:
+    names = [short(n, 36) for n in buffer.names]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def peak_line(graph: Graph, plan: MemoryPlan) -> str:
+    """Where the arena is fullest."""
+    node = graph.nodes[plan.peak_step]
+    largest = ", ".join(short(name.split("/")[0] if "/" in name else name, 36) for name in plan.peak_buffers[:3])
+    return f"peak at step {plan.peak_step}, {node.op.kind} {short(node.name)}: {largest}"
