@@ -9,6 +9,7 @@ from tinyforge.ops.concatenation import Concatenation
 from tinyforge.ops.conv2d import Conv2D
 from tinyforge.ops.depth_to_space import DepthToSpace
 from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
+from tinyforge.ops.dequantize import Dequantize
 from tinyforge.ops.fully_connected import FullyConnected
 from tinyforge.ops.hard_swish import HardSwish
 from tinyforge.ops.leaky_relu import LeakyRelu
@@ -20,6 +21,7 @@ from tinyforge.ops.minimum import Minimum
 from tinyforge.ops.mul import Mul
 from tinyforge.ops.pack import Pack
 from tinyforge.ops.pad import Pad
+from tinyforge.ops.quantize import Quantize
 from tinyforge.ops.relu import Relu
 from tinyforge.ops.relu6 import Relu6
 from tinyforge.ops.relu_n1_to_1 import ReluN1To1
@@ -71,4 +73,6 @@ OPS: dict[str, type[Op]] = {
     "minimum": Minimum,
     "softmax": Softmax,
     "log_softmax": LogSoftmax,
+    "quantize": Quantize,
+    "dequantize": Dequantize,
 }
