@@ -13,14 +13,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.graph_builder import NONE, POOL, GraphBuilder
 from tests.mutants import mutations
+from tests.tflite_writer import write_tflite
 from tinyforge.errors import ModelError, TinyforgeError
 from tinyforge.importers.from_tflite import graph_of
 from tinyforge.importers.from_tflite_raw import parse_tflite
+from tinyforge.ir.graph import Graph
 from tinyforge.passes.pipeline import optimise
 
 FILES = 2400
@@ -89,3 +93,60 @@ def test_mutated_files_end_in_one_clear_error() -> None:
 def test_files_that_are_no_models(data: bytes, what: str) -> None:
     with pytest.raises(ModelError, match=f"^junk.tflite: .*{what}"):
         parse_tflite(data, "junk.tflite")
+
+
+def _constants(count: int) -> tuple[GraphBuilder, str, str]:
+    b = GraphBuilder()
+    return b, b.input((1, 4, 4, 1)), b.const((1, 4, 4, count))
+
+
+def bomb_of_concatenations() -> Graph:
+    """Constants that double with every operator."""
+    b, x, c = _constants(64)
+    for i in range(24):
+        c = b.op("concatenation", [c, c], (1, 4, 4, 64 << (i + 1)), axis=3, activation=NONE)
+    return b.graph([x], [b.op("add", [c, x], (1, 4, 4, 64 << 24), activation=NONE)])
+
+
+def bomb_of_a_resize() -> Graph:
+    b, x, c = _constants(4)
+    size = {"size": (65536, 65536), "align_corners": False, "half_pixel_centers": False}
+    return b.graph([x], [b.op("resize_nearest_neighbor", [c], (1, 1, 1, 4), **size)])
+
+
+def bomb_of_a_pool() -> Graph:
+    b, x, c = _constants(4)
+    pool = POOL | {"size": (60000, 60000)}
+    return b.graph([x], [b.op("average_pool2d", [c], (1, 1, 1, 4), **pool | {"padding": (0, 0, 0, 0)})])
+
+
+def bomb_of_shared_constants() -> Graph:
+    """Two thousand operators that all read one large constant."""
+    b = GraphBuilder()
+    x, c = b.input((1, 1)), b.const((1, 1 << 20))
+    outputs = [b.op("add", [c, x], (1, 1 << 20), activation=NONE) for _ in range(1900)]
+    return b.graph([x], outputs[:1])
+
+
+def long_chain() -> Graph:
+    """As many operators as a file may have, each one dropped by a pass."""
+    b = GraphBuilder()
+    x = b.input((1, 4, 4, 2))
+    y = b.op("relu", [x], (1, 4, 4, 2))
+    for _ in range(999):
+        y = b.op("transpose", [y], (1, 2, 4, 4), perm=(0, 3, 1, 2))
+        y = b.op("reshape", [y], (1, 4, 4, 2), shape=(1, 4, 4, 2))
+    return b.graph([x], [y])
+
+
+@pytest.mark.parametrize(
+    "bomb", [bomb_of_concatenations, bomb_of_a_resize, bomb_of_a_pool, bomb_of_shared_constants, long_chain]
+)
+def test_files_that_ask_for_too_much(bomb: Callable[[], Graph]) -> None:
+    data = write_tflite(bomb())
+    start = time.perf_counter()
+    try:
+        optimise(graph_of(parse_tflite(data, "bomb.tflite")))
+    except ModelError as error:
+        assert str(error).startswith("bomb.tflite")  # noqa: PT017
+    assert time.perf_counter() - start < SECONDS_PER_FILE

@@ -31,7 +31,11 @@ from tinyforge.interp.fold import fold_node
 from tinyforge.ir.graph import Adapter, Graph, Node, Tensor
 from tinyforge.ir.types import DType, TensorType
 from tinyforge.ops import OPS
+from tinyforge.ops.base import Op
 
+FOLDED = "folded: its result is known when the model is compiled"
+MAX_WORK = 1 << 28  # elements of constants looked at, all operators together
+FOLD_COST = 8  # computing an element compared with looking at it
 _T = TypeVar("_T")
 HOST_TAIL = {
     "LOG_SOFTMAX": "log_softmax",
@@ -79,6 +83,7 @@ class _Converter:
     nodes: list[Node] = field(default_factory=list)
     outputs: dict[int, int] = field(default_factory=dict)
     adapters: dict[str, tuple[Adapter, ...]] = field(default_factory=dict)
+    work: int = 0
 
     def __post_init__(self) -> None:
         operators = self.raw.operators
@@ -177,12 +182,13 @@ class _Converter:
             self.blocked.update(op.outputs)
             return "" if op.code in BUILDERS else "folded"
         ins = tuple(None if i < 0 else self.tensor(i, op) for i in op.inputs)
+        self.spend(sum(t.type.elements for t in ins if t is not None and t.data is not None))
         operands = Operands(op, ins, outs, any(r is not None and r.dtype == "UINT8" for r in raws))
         if is_shape_arithmetic(operands):
             data = evaluate(operands)
             kind = TensorType(data.shape, DTYPES[outs[0].dtype])
             self.known[op.outputs[0]] = Tensor(outs[0].name, kind, data)
-            return "folded: its result is known when the model is compiled"
+            return FOLDED
         if op.code not in BUILDERS:
             raise UnsupportedModel(f"operator {op.code} is only supported in shape arithmetic")
         return self.add_node(operands, BUILDERS[op.code](operands), name)
@@ -221,15 +227,28 @@ class _Converter:
         outs = self.inferred(operands, _guarded(op, lambda: built.infer(ins)))
         require_quantisation(op, operands.ins, outs)
         require_sound_weights(op, ins, outs[0], operands.was_uint8)
-        folded = fold_node(built, ins, outs)
-        if folded is not None:
-            self.known.update(zip(op.outputs, folded, strict=True))
-            return "folded: its result is known when the model is compiled"
+        if all(t.data is not None for t in ins):
+            return self.fold(op, built, ins, outs)
         _guarded(op, lambda: built.check(ins, outs))
         self.known.update(zip(op.outputs, outs, strict=True))
         inputs, outputs = tuple(t.name for t in ins), tuple(t.name for t in outs)
         self.nodes.append(Node(name, built, inputs, outputs, op.index))
         return ""
+
+    def fold(self, op: RawOperator, built: Op, ins: list[Tensor], outs: list[Tensor]) -> str:
+        """An operator with only constant inputs becomes constants, within limits for the file as a whole."""
+        self.spend(sum(t.type.elements for t in (*ins, *outs)) * FOLD_COST)
+        folded = _guarded(op, lambda: fold_node(built, ins, outs))
+        if folded is None:
+            raise UnsupportedModel("all its inputs are constants and its result is too large to compute beforehand")
+        self.known.update(zip(op.outputs, folded, strict=True))
+        return FOLDED
+
+    def spend(self, elements: int) -> None:
+        """Limits the work a file can ask for: constants may be used by many operators."""
+        self.work += elements
+        if self.work > MAX_WORK:
+            raise ModelError(f"{self.raw.file}: its operators use more constants than any microcontroller model has")
 
     def inferred(self, operands: Operands, shapes: tuple[tuple[int, ...], ...]) -> list[Tensor]:
         """The output tensors with their inferred shapes."""

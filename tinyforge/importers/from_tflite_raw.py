@@ -23,7 +23,9 @@ from tinyforge.ir.types import Array
 
 MAX_FILE_BYTES = 1 << 28
 MAX_TENSORS = 50_000
-MAX_OPERATORS = 10_000
+MAX_OPERATORS = 2_000
+MAX_OPERANDS = 1_000
+MAX_EDGES = 256
 MAX_RANK = 8
 MAX_ELEMENTS = 1 << 28
 MAX_ITEMS = 1 << 21  # vector items and name bytes read from one file, all together
@@ -133,9 +135,9 @@ class _Reader:
         self.left -= count
         return count
 
-    def ints(self, table: Any, name: str) -> tuple[int, ...]:
+    def ints(self, table: Any, name: str, limit: int = MAX_ITEMS) -> tuple[int, ...]:
         """An integer vector by accessor name; empty when absent."""
-        self.spend(getattr(table, f"{name}Length")(), name)
+        self.limited(getattr(table, f"{name}Length")(), limit, name.lower())
         values = getattr(table, f"{name}AsNumpy")()
         return () if isinstance(values, int) else tuple(int(v) for v in values)
 
@@ -158,8 +160,8 @@ class _Reader:
         tensors = self.tensors(model, graph)
         count = self.limited(graph.OperatorsLength(), MAX_OPERATORS, "operators")
         operators = tuple(self.operator(graph.Operators(i), i, codes, len(tensors)) for i in range(count))
-        inputs = self.indices(self.ints(graph, "Inputs"), len(tensors), "graph input", optional=False)
-        outputs = self.indices(self.ints(graph, "Outputs"), len(tensors), "graph output", optional=False)
+        inputs = self.indices(self.ints(graph, "Inputs", MAX_EDGES), len(tensors), "graph input", optional=False)
+        outputs = self.indices(self.ints(graph, "Outputs", MAX_EDGES), len(tensors), "graph output", optional=False)
         troubles = [] if subgraphs == 1 else [_many_subgraphs(subgraphs)]
         name = self.file.rsplit(".", 1)[0]
         return RawModel(name, self.file, tensors, operators, inputs, outputs, tuple(troubles))
@@ -248,8 +250,12 @@ class _Reader:
         if not 0 <= table.OpcodeIndex() < len(codes):
             raise self.bad(f"operator {index} uses operator code {table.OpcodeIndex()} of {len(codes)}")
         code, custom = codes[table.OpcodeIndex()]
-        inputs = self.indices(self.ints(table, "Inputs"), tensors, f"input of operator {index}", optional=True)
-        outputs = self.indices(self.ints(table, "Outputs"), tensors, f"output of operator {index}", optional=False)
+        inputs = self.indices(
+            self.ints(table, "Inputs", MAX_OPERANDS), tensors, f"input of operator {index}", optional=True
+        )
+        outputs = self.indices(
+            self.ints(table, "Outputs", MAX_OPERANDS), tensors, f"output of operator {index}", optional=False
+        )
         return RawOperator(index, code, custom, inputs, outputs, self.options(table, code))
 
     def indices(self, values: tuple[int, ...], tensors: int, what: str, optional: bool) -> tuple[int, ...]:

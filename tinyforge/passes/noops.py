@@ -64,6 +64,12 @@ def drop_noops(graph: Graph) -> Graph:
 
 def drop_noops_at_outputs(graph: Graph) -> Graph:
     """A no-op that makes a model output: its producer writes the output directly, where nothing else is concerned."""
+    while (shorter := _without_one_noop(graph)) is not None:
+        graph = shorter
+    return graph
+
+
+def _without_one_noop(graph: Graph) -> Graph | None:
     producer = graph.producer()
     nodes = list(graph.nodes)
     for i, node in enumerate(graph.nodes):
@@ -76,8 +82,8 @@ def drop_noops_at_outputs(graph: Graph) -> Graph:
         maker = nodes[producer[source]]
         nodes[producer[source]] = replace(maker, outputs=tuple(target if n == source else n for n in maker.outputs))
         nodes = redirect([n for n in nodes if n is not nodes[i]], {source: target})
-        return drop_noops_at_outputs(replace_graph(graph, nodes=nodes))
-    return graph
+        return replace_graph(graph, nodes=nodes)
+    return None
 
 
 def join_reshapes(graph: Graph) -> Graph:
