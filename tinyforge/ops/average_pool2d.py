@@ -12,10 +12,10 @@ from typing import ClassVar
 import numpy as np
 
 from tinyforge.ir.graph import Tensor
-from tinyforge.ir.program import KernelCall, Table
+from tinyforge.ir.program import KernelCall, RowInput, Table
 from tinyforge.ir.types import Array, IntArray
-from tinyforge.ir.window import Window
-from tinyforge.ops.base import Piece, require
+from tinyforge.ir.window import IDENTITY, Window
+from tinyforge.ops.base import Piece, activation_range, require
 from tinyforge.ops.pool2d import Pool2D
 
 MAX_COUNT = 1 << 20
@@ -77,7 +77,33 @@ class AveragePool2D(Pool2D):
         mean = (total + count // 2) // count if self.round_half_up else rounded_mean(total, count)
         return self.clamped(mean, outs)
 
+    def accumulates(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> bool:
+        return self.size == ins[0].shape[1:3] and self.padding == (0, 0, 0, 0) and outs[0].shape[1:3] == (1, 1)
+
+    def _lower_global(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
+        count, channels = self.size[0] * self.size[1], ins[0].shape[3]
+        shift, multipliers = reciprocals([count])
+        lo, hi = activation_range(self.activation, outs[0].type)
+        return KernelCall(
+            kernel="tf_global_average_s8",
+            header="tf_global_average_s8.h",
+            form="reduce",
+            inputs=(RowInput(0, 1, IDENTITY, IDENTITY),),
+            tables=(Table("reciprocal", "uint32_t", np.array(multipliers, np.uint32)),),
+            literals=(
+                ("channels", channels),
+                ("count", count),
+                ("shift", shift),
+                ("half_up", int(self.round_half_up)),
+                ("lo", lo),
+                ("hi", hi),
+            ),
+            scratch_bytes=4 * channels,
+        )
+
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
+        if self.accumulates(ins, outs):
+            return self._lower_global(ins, outs)
         rows = set(self.valid_counts(0, ins[0].shape[1], outs[0].shape[1]))
         cols = set(self.valid_counts(1, ins[0].shape[2], outs[0].shape[2]))
         counts = sorted({r * c for r in rows for c in cols})
