@@ -23,7 +23,7 @@ SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-o
 
 @dataclass(frozen=True)
 class Job:
-    """One model under one schedule, with the input to run. One input and one output tensor, both int8."""
+    """One model under one schedule, with the input to run. One input, any number of outputs, all int8."""
 
     graph: Graph
     schedule: Schedule
@@ -33,7 +33,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Answer:
-    output: Array
+    outputs: dict[str, Array]
     touched_bytes: int
     """Highest arena byte that was ever written, plus one."""
 
@@ -64,6 +64,8 @@ def _run_function(name: str, job: Job) -> str:
         )
     else:
         run = f"memcpy({name}_input(), input, {size}); {name}_invoke();"
+    getters = [f"output_{i}" for i in range(len(job.graph.outputs))] if len(job.graph.outputs) > 1 else ["output"]
+    writes = " ".join(f"fwrite({name}_{g}(), 1, {upper}_{g.upper()}_BYTES, out);" for g in getters)
     return f"""
 static void run_{name}(FILE *in, FILE *out)
 {{
@@ -76,7 +78,8 @@ static void run_{name}(FILE *in, FILE *out)
         note({name}_arena, {upper}_ARENA_BYTES, v);
     }}
     const uint32_t top = mark({upper}_ARENA_BYTES);
-    fwrite(&missing, 4, 1, out); fwrite(&top, 4, 1, out); fwrite({name}_output(), 1, {upper}_OUTPUT_BYTES, out);
+    fwrite(&missing, 4, 1, out); fwrite(&top, 4, 1, out);
+    {writes}
 }}
 """
 
@@ -109,10 +112,13 @@ def run_jobs(folder: Path, jobs: Sequence[Job], flags: Sequence[str] = ("-O1", *
 def _answers(jobs: Sequence[Job], raw: bytes) -> list[Answer]:
     answers, at = [], 0
     for job in jobs:
-        out = job.graph.tensors[job.graph.outputs[0]].type
         missing, top = np.frombuffer(raw, np.int32, 2, at)
         assert missing == 0, "the model says that rows are missing"
-        output = np.frombuffer(raw, np.int8, out.nbytes, at + 8).reshape(out.shape)
-        answers.append(Answer(output, int(top)))
-        at += 8 + out.nbytes
+        at += 8
+        outputs = {}
+        for name in job.graph.outputs:
+            out = job.graph.tensors[name].type
+            outputs[name] = np.frombuffer(raw, np.int8, out.nbytes, at).reshape(out.shape)
+            at += out.nbytes
+        answers.append(Answer(outputs, int(top)))
     return answers

@@ -17,14 +17,14 @@ from tinyforge.schedule.layerwise import layerwise
 BATCHES, NETWORKS = 15, 20
 
 
-def batch(seed: int) -> tuple[list[Job], list[Array]]:
+def batch(seed: int) -> tuple[list[Job], list[dict[str, Array]]]:
     """Jobs and the outputs they must give."""
     rng = np.random.default_rng(1000 + seed)
     jobs, expected = [], []
     for _ in range(NETWORKS):
         graph = random_graph(rng, int(rng.integers(2, 9)))
         data = rng.integers(-128, 128, graph.tensors[graph.inputs[0]].shape).astype(np.int8)
-        whole = run_whole(graph, {graph.inputs[0]: data})[graph.outputs[0]]
+        whole = run_whole(graph, {graph.inputs[0]: data})
         calls = lower_graph(graph)
         schedules = [random_schedule(rng, graph)] + ([layerwise(graph)] if rng.random() < 0.2 else [])
         for schedule in schedules:
@@ -37,5 +37,7 @@ def batch(seed: int) -> tuple[list[Job], list[Array]]:
 def test_generated_c_equals_whole_layers(seed: int, tmp_path: Path) -> None:
     jobs, expected = batch(seed)
     for number, (answer, whole, job) in enumerate(zip(run_jobs(tmp_path, jobs), expected, jobs, strict=True)):
-        np.testing.assert_array_equal(answer.output, whole, err_msg=f"model n{number} in {tmp_path}: {job.schedule}")
+        for name, data in whole.items():
+            message = f"model n{number} in {tmp_path}: {job.schedule}"
+            np.testing.assert_array_equal(answer.outputs[name], data, err_msg=message)
         assert answer.touched_bytes <= job.plan.arena_bytes

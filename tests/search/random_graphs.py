@@ -108,6 +108,13 @@ def _residual(b: Builder, x: str) -> str | None:
     return None if y is None else b.apply(OPS["add"](Activation.NONE), x, y)  # type: ignore[call-arg]
 
 
+def _global_pool(b: Builder, x: str) -> str | None:
+    if "mean" in OPS and b.rng.random() < 0.5:
+        return b.apply(OPS["mean"]((1, 2), bool(b.rng.random() < 0.5)), x)  # type: ignore[call-arg]
+    size = b.tensors[x].shape[1:3]
+    return b.apply(OPS["average_pool2d"](size, (1, 1), (0, 0, 0, 0), Activation.NONE), x)  # type: ignore[call-arg]
+
+
 def random_graph(rng: np.random.Generator, length: int) -> Graph:
     """A chain of about ``length`` operators with residual blocks, on a map of 5..16 rows and columns."""
     b = Builder(rng)
@@ -125,8 +132,8 @@ def random_graph(rng: np.random.Generator, length: int) -> Graph:
     outputs = [x]
     if rng.random() < 0.25:
         outputs.insert(0, b.nodes[len(b.nodes) // 2].outputs[0])
-    if "mean" in OPS and rng.random() < 0.4:
-        outputs[-1] = b.apply(OPS["mean"]((1, 2), bool(rng.random() < 0.5)), x) or x  # type: ignore[call-arg]
+    if rng.random() < 0.4:
+        outputs[-1] = _global_pool(b, x) or x
     return b.graph(list(dict.fromkeys(outputs)))
 
 
