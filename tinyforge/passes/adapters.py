@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from tinyforge.errors import UsageError
 from tinyforge.ir.graph import Adapter
-from tinyforge.ir.types import Array
+from tinyforge.ir.types import Array, DType
+from tinyforge.ops.quantize import quantize_float
 
 
 def to_model(adapters: Sequence[Adapter], value: Array) -> Array:
@@ -43,12 +46,8 @@ def _rebase_back(adapter: Adapter, value: Any) -> Any:
 
 
 def quantize(scale: float, zero_point: int, value: Any) -> Any:
-    """float32 -> int8 as the reference QUANTIZE: divided in float32, halves away from zero, clamped."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        ratio = np.asarray(value, np.float32) / np.float32(scale)
-    whole = np.where(np.isnan(ratio), 0.0, np.clip(ratio.astype(np.float64), -1e6, 1e6))
-    rounded = np.copysign(np.floor(np.abs(whole) + 0.5), whole)
-    return np.clip(rounded + zero_point, -128, 127).astype(np.int8)
+    """float32 -> int8 as the reference QUANTIZE does it."""
+    return quantize_float(np.asarray(value, np.float32), scale, zero_point, DType.INT8).astype(np.int8)
 
 
 def dequantize(scale: float, zero_point: int, value: Any) -> Any:
@@ -57,22 +56,36 @@ def dequantize(scale: float, zero_point: int, value: Any) -> Any:
 
 
 def _log_softmax(adapter: Adapter, value: Any) -> Any:
-    """Along the last axis, in float32 steps as the reference; exponentials and logarithm correctly rounded."""
+    """Along the last axis, in float32 steps as the reference does it."""
     x = value.astype(np.float32)
     shifted = x - x.max(axis=-1, keepdims=True)
-    log_sum = np.log(_serial_sum(_exp(shifted)).astype(np.float64)).astype(np.float32)
-    return shifted - log_sum
+    return shifted - _libm("logf", np.log, _serial_sum(_libm("expf", np.exp, shifted)))
 
 
 def _softmax(adapter: Adapter, value: Any) -> Any:
     """Along the last axis; ``adapter.scale`` is beta."""
     x = value.astype(np.float32)
-    powers = _exp((x - x.max(axis=-1, keepdims=True)) * np.float32(adapter.scale))
+    powers = _libm("expf", np.exp, (x - x.max(axis=-1, keepdims=True)) * np.float32(adapter.scale))
     return powers / _serial_sum(powers)
 
 
-def _exp(x: Any) -> Any:
-    return np.exp(x.astype(np.float64)).astype(np.float32)
+def _libm(name: str, fallback: Any, x: Any) -> Any:
+    """The C library's float function, which the reference kernels call and whose last bit is its own; without one the
+    correctly rounded result."""
+    function = _c_function(name)
+    if function is None:
+        return fallback(x.astype(np.float64)).astype(np.float32)
+    return np.array([function(float(v)) for v in x.reshape(-1)], np.float32).reshape(x.shape)
+
+
+@functools.lru_cache
+def _c_function(name: str) -> Callable[[float], float] | None:
+    try:
+        function = getattr(ctypes.CDLL(None), name)
+    except (OSError, TypeError, AttributeError):
+        return None
+    function.argtypes, function.restype = [ctypes.c_float], ctypes.c_float
+    return cast("Callable[[float], float]", function)
 
 
 def _serial_sum(x: Any) -> Any:
