@@ -83,8 +83,8 @@ class Quantize(Op):
     ) -> list[Array]:
         x, y = ins[0].type, outs[0].type
         if x.dtype is DType.FLOAT32:
-            data = np.asarray(pieces[0].data, np.float32)
-            return [quantize_float(data, y.scale, y.zero_point, y.dtype).astype(y.dtype.numpy)]
+            real = np.asarray(pieces[0].data, np.float32)
+            return [quantize_float(real, y.scale, y.zero_point, y.dtype).astype(y.dtype.numpy)]
         data = cut(pieces[0], outs[0], window) if x.dtype is DType.INT8 else pieces[0].data
         return [self._rescale(np.asarray(data, np.int64), ins[0], outs[0]).astype(y.dtype.numpy)]
 
