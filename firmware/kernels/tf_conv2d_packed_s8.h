@@ -1,0 +1,112 @@
+/* Convolution of one output row segment on packed weights, int8, any kernel, stride and dilation: windows of up to
+ * `most` pixels are gathered, widened and multiplied together (tf_matmul_s8.h has the layouts).
+ *
+ * rows: kh pointers to pixel column in_x0 of the input rows, NULL for padding rows; out: pixel x0 of the output row.
+ * scratch: 4-byte aligned, 8 * most * steps bytes of widened values, then most windows of raw values where kernel rows
+ * are gathered (`whole`: the whole window at once, because a kernel row is short or no multiple of 4 bytes). */
+#ifndef TF_CONV2D_PACKED_S8_H
+#define TF_CONV2D_PACKED_S8_H
+
+#include "tf_gather_s8.h"
+#include "tf_matmul_s8.h"
+
+/* How many pixels to do next of n left: threes, but 4 as 2 + 2 rather than 3 + 1. */
+TF_INLINE int32_t tf_block(int32_t n, int32_t most)
+{
+    if (most >= 3 && n >= 3 && n != 4) {
+        return 3;
+    }
+    return most >= 2 && n >= 2 ? 2 : 1;
+}
+
+TF_INLINE void tf_widen_block(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t steps, int32_t pixels,
+                              int32_t most)
+{
+    if (most >= 3 && pixels == 3) {
+        tf_widen_s8_p3(to, from, pixel_bytes, steps);
+    } else if (most >= 2 && pixels == 2) {
+        tf_widen_s8_p2(to, from, pixel_bytes, steps);
+    } else {
+        tf_widen_s8_p1(to, from, pixel_bytes, steps);
+    }
+}
+
+TF_INLINE void tf_matmul_block(const uint32_t *x, const int32_t *w, int8_t *out, int32_t out_c, int32_t steps,
+                               int32_t pixels, int32_t most, int32_t rounding, int32_t lo, int32_t hi)
+{
+    if (most >= 3 && pixels == 3) {
+        tf_matmul_conv(x, w, out, out_c, steps, 3, rounding, lo, hi);
+    } else if (most >= 2 && pixels == 2) {
+        tf_matmul_conv(x, w, out, out_c, steps, 2, rounding, lo, hi);
+    } else {
+        tf_matmul_conv(x, w, out, out_c, steps, 1, rounding, lo, hi);
+    }
+}
+
+/* 1x1 kernel, stride 1, no padding, in_c a multiple of 4: pixels are read where they lie. */
+TF_INLINE void tf_pointwise_packed_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
+                                      const int32_t *packed, void *scratch, int32_t in_c, int32_t out_c, int32_t most,
+                                      int32_t rounding, int32_t lo, int32_t hi)
+{
+    uint32_t *const wide = scratch;
+    const int8_t *from = rows[0] + (x0 - in_x0) * in_c;
+    for (int32_t left = x1 - x0; left > 0;) {
+        const int32_t pixels = tf_block(left, most);
+        tf_widen_block(wide, from, in_c, in_c / 4, pixels, most);
+        tf_matmul_block(wide, packed, out, out_c, in_c / 4, pixels, most, rounding, lo, hi);
+        left -= pixels;
+        from += pixels * in_c;
+        out += pixels * out_c;
+    }
+}
+
+TF_INLINE void tf_conv2d_packed_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
+                                   const int32_t *packed, void *scratch, int32_t kh, int32_t kw, int32_t in_w,
+                                   int32_t in_c, int32_t out_c, int32_t stride_w, int32_t dilation_w,
+                                   int32_t pad_left, int32_t in_zero, int32_t whole, int32_t most, int32_t rounding,
+                                   int32_t lo, int32_t hi)
+{
+    const int32_t row_bytes = kw * in_c;
+    const int32_t steps = (kh * row_bytes + 3) / 4;
+    const int32_t window = whole ? 4 * steps : row_bytes;
+    uint32_t *const wide = scratch;
+    int8_t *const raw = (int8_t *)(wide + 2 * most * steps);
+    for (int32_t x = x0; x < x1;) {
+        const int32_t pixels = tf_block(x1 - x, most);
+        const int32_t first = x * stride_w - pad_left;
+        const int32_t last = first + (pixels - 1) * stride_w + (kw - 1) * dilation_w;
+        const int inside = dilation_w == 1 && first >= 0 && last < in_w;
+        uint32_t *to = wide;
+        for (int32_t ky = 0; ky < kh; ++ky) {
+            const int8_t *from = raw;
+            int32_t pixel_bytes = window;
+            if (!whole && inside && rows[ky] != NULL) {
+                from = rows[ky] + (first - in_x0) * in_c;
+                pixel_bytes = stride_w * in_c;
+            } else {
+                int8_t *to_raw = raw + (whole ? ky * row_bytes : 0);
+                for (int32_t p = 0; p < pixels; ++p) {
+                    if (inside && rows[ky] != NULL) {
+                        tf_copy_s8(to_raw, rows[ky] + (first + p * stride_w - in_x0) * in_c, row_bytes);
+                    } else {
+                        tf_gather_s8(to_raw, rows[ky], in_x0, first + p * stride_w, kw, dilation_w, in_w, in_c,
+                                     in_zero);
+                    }
+                    to_raw += window;
+                }
+            }
+            if (!whole) {
+                tf_widen_block(to, from, pixel_bytes, row_bytes / 4, pixels, most);
+                to += 2 * pixels * (row_bytes / 4);
+            }
+        }
+        if (whole) {
+            tf_widen_block(wide, raw, window, steps, pixels, most);
+        }
+        tf_matmul_block(wide, packed, out, out_c, steps, pixels, most, rounding, lo, hi);
+        x += pixels;
+        out += pixels * out_c;
+    }
+}
+
+#endif
