@@ -8,11 +8,12 @@
 #include "tf_fixed_point.h"
 #include "tf_runtime.h"
 
-TF_INLINE int32_t tf_conv2d_s8_dot(const int8_t *pixel, const int8_t *weights, int32_t in_c, int32_t in_zero)
+TF_INLINE int32_t tf_conv2d_s8_dot(const int8_t *pixel, const int8_t *weights, int32_t in_c, int32_t in_zero,
+                                 int32_t w_zero)
 {
     int32_t acc = 0;
     for (int32_t c = 0; c < in_c; ++c) {
-        acc += weights[c] * (pixel != NULL ? pixel[c] : in_zero);
+        acc += (weights[c] - w_zero) * (pixel != NULL ? pixel[c] : in_zero);
     }
     return acc;
 }
@@ -21,7 +22,7 @@ TF_INLINE void tf_conv2d_s8(const int8_t *const *rows, int32_t in_x0, int8_t *ou
                             const int8_t *weights, const int32_t *bias, const int32_t *multiplier,
                             const int8_t *shift, int32_t kh, int32_t kw, int32_t in_w, int32_t in_c, int32_t out_c,
                             int32_t stride_w, int32_t dilation_w, int32_t pad_left, int32_t in_zero,
-                            int32_t out_zero, int32_t lo, int32_t hi)
+                            int32_t w_zero, int32_t out_zero, int32_t lo, int32_t hi)
 {
     for (int32_t x = x0; x < x1; ++x) {
         const int8_t *w = weights;
@@ -31,7 +32,7 @@ TF_INLINE void tf_conv2d_s8(const int8_t *const *rows, int32_t in_x0, int8_t *ou
                 for (int32_t kx = 0; kx < kw; ++kx) {
                     const int32_t ix = x * stride_w - pad_left + kx * dilation_w;
                     const int inside = rows[ky] != NULL && ix >= 0 && ix < in_w;
-                    acc += tf_conv2d_s8_dot(inside ? rows[ky] + (ix - in_x0) * in_c : NULL, w, in_c, in_zero);
+                    acc += tf_conv2d_s8_dot(inside ? rows[ky] + (ix - in_x0) * in_c : NULL, w, in_c, in_zero, w_zero);
                     w += in_c;
                 }
             }

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tinyforge.ir.fixed_point import requantize
 from tinyforge.ir.graph import Tensor
-from tinyforge.ir.program import KernelCall, RowInput
+from tinyforge.ir.program import KernelCall, RowInput, Table
 from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import AxisMap, Window, conv_axis
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_piece, require, require_int8
-from tinyforge.ops.scaling import channel_multipliers, scale_tables
+from tinyforge.ops.packing import STEP, pack_matmul, steps_of
+from tinyforge.ops.requant import Rescale, ShortForm, accumulator_range, short_form
+from tinyforge.ops.scaling import channel_multipliers, folded_bias, weights_without_zero
+
+GROUP = 2  # output channels a core computes together
+SCRATCH_LIMIT = 3072  # bytes; kernels with long windows take fewer pixels at a time
+SHORTEST_ROW = 16  # bytes of a kernel row worth a call of its own
 
 
 def out_extent(size: int, kernel: int, stride: int, before: int, after: int, dilation: int = 1) -> int:
@@ -64,7 +70,7 @@ class Conv2D(Op):
         needed = Window(axes[0].needed(window.rows), axes[1].needed(window.cols))
         zero = ins[0].type.zero_point
         x = padded_piece(pieces[0], needed, zero) - zero
-        acc = self._accumulate(np.asarray(x, np.int64), ins[1].array().astype(np.int64), window)
+        acc = self._accumulate(np.asarray(x, np.int64), weights_without_zero(ins), window)
         if len(ins) > 2:
             acc = acc + ins[2].array().astype(np.int64)
         multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, ins[1].shape[0])
@@ -88,28 +94,88 @@ class Conv2D(Op):
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         axes = self.axes(ins, outs, 0)
         assert axes is not None
-        oc, kh, kw, c = ins[1].shape
-        lo, hi = activation_range(self.activation, outs[0].type)
-        pointwise = kh == kw == 1 and self.stride == (1, 1) and self.padding == (0, 0, 0, 0)
-        return KernelCall(
-            kernel="tf_conv2d_s8",
-            header="tf_conv2d_s8.h",
+        rescale = self._rescale(ins, outs)
+        form = short_form(rescale)
+        oc, kh, _, _ = ins[1].shape
+        call = KernelCall(
+            kernel="",
+            header="",
             form="rows",
             inputs=(RowInput(0, kh, axes[0], axes[1], self.dilation[0]),),
-            tables=scale_tables(ins, outs),
-            merge_rows=pointwise,
+            merge_rows=self._pointwise(ins),
+        )
+        if form is not None:
+            weights = weights_without_zero(ins).reshape(oc, -1)
+            packed = pack_matmul(weights, folded_bias(ins), form, (rescale.acc_lo, rescale.acc_hi), GROUP)
+            if packed is not None:
+                return self._packed_call(call, ins, form, packed)
+        return self._plain_call(call, ins, outs, rescale)
+
+    def _pointwise(self, ins: Sequence[Tensor]) -> bool:
+        """Whether every output pixel reads the one input pixel at its place."""
+        return ins[1].shape[1:3] == (1, 1) and self.stride == (1, 1) and self.padding == (0, 0, 0, 0)
+
+    def _rescale(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> Rescale:
+        channels = ins[1].shape[0]
+        multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, channels)
+        lo, hi = activation_range(self.activation, outs[0].type)
+        reach = accumulator_range(weights_without_zero(ins).reshape(channels, -1), folded_bias(ins))
+        return Rescale(multiplier, shift, outs[0].type.zero_point, lo, hi, *reach)
+
+    def _packed_call(self, call: KernelCall, ins: Sequence[Tensor], form: ShortForm, packed: IntArray) -> KernelCall:
+        """The kernels on packed weights: pixels read where they lie, or windows gathered first."""
+        oc, kh, kw, c = ins[1].shape
+        steps = steps_of(kh * kw * c)
+        direct = self._pointwise(ins) and c % STEP == 0
+        row_bytes = kw * c
+        whole = not direct and (row_bytes % STEP != 0 or row_bytes < SHORTEST_ROW)
+        raw = 0 if direct else STEP * steps if whole else row_bytes
+        most = next((p for p in (3, 2) if p * (2 * STEP * steps + raw) <= SCRATCH_LIMIT), 1)
+        tail = (("most", most), ("rounding", form.rounding.value), ("lo", form.lo), ("hi", form.hi))
+        call = replace(
+            call,
+            header="tf_conv2d_packed_s8.h",
+            tables=(Table("packed", "int32_t", packed),),
+            scratch_bytes=most * (2 * STEP * steps + raw),
+        )
+        if direct:
+            return replace(call, kernel="tf_pointwise_packed_s8", literals=(("in_c", c), ("out_c", oc), *tail))
+        shape = (("kh", kh), *self._shape_literals(ins), ("whole", int(whole)))
+        return replace(call, kernel="tf_conv2d_packed_s8", literals=(*shape, *tail))
+
+    def _shape_literals(self, ins: Sequence[Tensor]) -> tuple[tuple[str, int], ...]:
+        oc, _, kw, c = ins[1].shape
+        return (
+            ("kw", kw),
+            ("in_w", 1 << 24 if self._pointwise(ins) else ins[0].shape[2]),
+            ("in_c", c),
+            ("out_c", oc),
+            ("stride_w", self.stride[1]),
+            ("dilation_w", self.dilation[1]),
+            ("pad_left", self.padding[2]),
+            ("in_zero", ins[0].type.zero_point),
+        )
+
+    def _plain_call(
+        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], rescale: Rescale
+    ) -> KernelCall:
+        """The portable kernel with the reference's own requantisation, for what the short form cannot do."""
+        return replace(
+            call,
+            kernel="tf_conv2d_s8",
+            header="tf_conv2d_s8.h",
+            tables=(
+                Table("weights", "int8_t", ins[1].array()),
+                Table("bias", "int32_t", folded_bias(ins)),
+                Table("multiplier", "int32_t", rescale.multiplier),
+                Table("shift", "int8_t", rescale.shift),
+            ),
             literals=(
-                ("kh", kh),
-                ("kw", kw),
-                ("in_w", 1 << 24 if pointwise else ins[0].shape[2]),
-                ("in_c", c),
-                ("out_c", oc),
-                ("stride_w", self.stride[1]),
-                ("dilation_w", self.dilation[1]),
-                ("pad_left", self.padding[2]),
-                ("in_zero", ins[0].type.zero_point),
+                ("kh", ins[1].shape[1]),
+                *self._shape_literals(ins),
+                ("w_zero", ins[1].type.zero_point),
                 ("out_zero", outs[0].type.zero_point),
-                ("lo", lo),
-                ("hi", hi),
+                ("lo", rescale.lo),
+                ("hi", rescale.hi),
             ),
         )

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tinyforge.ir.graph import Tensor
 from tinyforge.ir.program import KernelCall, Table
-from tinyforge.ir.types import Array, IntArray
+from tinyforge.ir.types import Array
 from tinyforge.ir.window import Window
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, require, require_int8
+from tinyforge.ops.packing import STEP, pack_matmul, steps_of
 from tinyforge.ops.requant import Rescale, accumulator_range, requantize_real, short_form, thresholds
-from tinyforge.ops.scaling import channel_multipliers, channel_scales
+from tinyforge.ops.scaling import channel_multipliers, channel_scales, folded_bias, weights_without_zero
+
+PAIR_COST, QUAD_COST = 8, 14  # instructions of a step of 2 and of 4 channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ class FullyConnected(Op):
     ) -> list[Array]:
         x = pieces[0].data.reshape(-1, ins[1].shape[1]).astype(np.float64) - ins[0].type.zero_point
         # float64 products are exact here: every sum is an integer far below 2**53
-        acc = (x @ _weights(ins).T.astype(np.float64)).astype(np.int64) + _bias(ins)
+        acc = (x @ weights_without_zero(ins).T.astype(np.float64)).astype(np.int64)
+        if len(ins) > 2:
+            acc = acc + ins[2].array().astype(np.int64)
         lo, hi = activation_range(self.activation, outs[0].type)
         real = channel_scales(ins[0].type, ins[1].type, outs[0].type, ins[1].shape[0])
         result = requantize_real(acc, real[None, :], outs[0].type.zero_point, lo, hi)
@@ -60,50 +65,46 @@ class FullyConnected(Op):
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         rescale = _rescale(self, ins, outs)
         form = short_form(rescale)
-        folded = _bias(ins) - ins[0].type.zero_point * _weights(ins).sum(axis=1)
-        tables = (Table("weights", "int8_t", ins[1].array()), Table("bias", "int32_t", folded))
-        w_zero = ins[1].type.zero_point
-        n_out, n_in = ins[1].shape
-        shape = (("batch", outs[0].type.elements // n_out), ("in_n", n_in), ("out_n", n_out), ("w_zero", w_zero))
+        weights = weights_without_zero(ins)
+        n_out, n_in = weights.shape
+        batch = ("batch", outs[0].type.elements // n_out)
         clamp = (("lo", rescale.lo), ("hi", rescale.hi))
-        if form is None:
-            return KernelCall(
-                kernel="tf_fully_connected_steps_s8",
-                header="tf_fully_connected_s8.h",
-                form="flat",
-                tables=(*tables, Table("steps", "int32_t", thresholds(rescale))),
-                literals=(*shape, *clamp),
-            )
-        return KernelCall(
-            kernel="tf_fully_connected_s8",
+        if form is not None:
+            group = 4 if n_out >= 4 and -(-n_out // 4) * QUAD_COST <= -(-n_out // 2) * PAIR_COST else 2
+            packed = pack_matmul(weights, folded_bias(ins), form, (rescale.acc_lo, rescale.acc_hi), group)
+            if packed is not None:
+                return KernelCall(
+                    kernel="tf_fully_connected_packed_s8",
+                    header="tf_fully_connected_packed_s8.h",
+                    form="flat",
+                    tables=(Table("packed", "int32_t", packed),),
+                    literals=(batch, ("in_n", n_in), ("out_n", n_out), ("group", group), *clamp),
+                    scratch_bytes=2 * STEP * steps_of(n_in),
+                )
+        call = KernelCall(
+            kernel="tf_fully_connected_steps_s8",
             header="tf_fully_connected_s8.h",
             form="flat",
-            tables=(
-                *tables,
-                Table("multiplier", "int32_t", form.multiplier),
-                Table("add", "int32_t", form.add),
-                Table("shift", "int8_t", form.shift),
-            ),
-            literals=(*shape, ("rounding", form.rounding.value), *clamp),
+            tables=(Table("weights", "int8_t", ins[1].array()), Table("bias", "int32_t", folded_bias(ins))),
+            literals=(batch, ("in_n", n_in), ("out_n", n_out), ("w_zero", ins[1].type.zero_point)),
         )
-
-
-def _weights(ins: Sequence[Tensor]) -> IntArray:
-    """Weights without their zero point, (out, in)."""
-    return np.asarray(ins[1].array().astype(np.int64) - ins[1].type.zero_point, np.int64)
-
-
-def _bias(ins: Sequence[Tensor]) -> IntArray:
-    return ins[2].array().astype(np.int64) if len(ins) > 2 else np.zeros(ins[1].shape[0], np.int64)
+        if form is None:
+            steps = Table("steps", "int32_t", thresholds(rescale))
+            return replace(call, tables=(*call.tables, steps), literals=(*call.literals, *clamp))
+        return replace(
+            call,
+            kernel="tf_fully_connected_s8",
+            tables=(*call.tables, *form.tables()),
+            literals=(*call.literals, ("rounding", form.rounding.value), *clamp),
+        )
 
 
 def _rescale(op: FullyConnected, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> Rescale:
     """LiteRT's reference kernel multiplies by the scale ratio in double and rounds once (checked by bisecting its
     thresholds); the Q31 pair is only the short form's starting point."""
     channels = ins[1].shape[0]
-    w, zero = _weights(ins), ins[0].type.zero_point
     multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, channels)
     lo, hi = activation_range(op.activation, outs[0].type)
-    acc_lo, acc_hi = accumulator_range(w, _bias(ins) - zero * w.sum(axis=1))
+    acc_lo, acc_hi = accumulator_range(weights_without_zero(ins), folded_bias(ins))
     real = channel_scales(ins[0].type, ins[1].type, outs[0].type, channels)
     return Rescale(multiplier, shift, outs[0].type.zero_point, lo, hi, acc_lo, acc_hi, real)

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyforge.ir.fixed_point import requantize
+from tinyforge.ir.program import Table
 from tinyforge.ir.types import IntArray
 
 _LIMIT = 1 << 30  # twice an accumulator must stay an int32
@@ -75,6 +76,14 @@ class ShortForm:
         """The shift when all channels share it."""
         values = np.unique(self.shift)
         return int(values[0]) if len(values) == 1 else None
+
+    def tables(self) -> tuple[Table, ...]:
+        """multiplier, add, shift for kernels that keep them apart."""
+        return (
+            Table("multiplier", "int32_t", self.multiplier),
+            Table("add", "int32_t", self.add),
+            Table("shift", "int8_t", self.shift),
+        )
 
     def apply(self, acc: IntArray) -> IntArray:
         """What the C computes, for accumulators (channels, n)."""

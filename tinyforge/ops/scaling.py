@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from tinyforge.ir.fixed_point import quantize_multiplier
 from tinyforge.ir.graph import Tensor
-from tinyforge.ir.program import Table
 from tinyforge.ir.types import IntArray, TensorType
 
 
@@ -26,19 +25,15 @@ def channel_multipliers(x: TensorType, w: TensorType, out: TensorType, channels:
     return np.array([p[0] for p in pairs], np.int64), np.array([p[1] for p in pairs], np.int64)
 
 
-def scale_tables(ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[Table, ...]:
-    """weights, bias with the input zero point folded in, multiplier, shift; one entry per output channel.
+def weights_without_zero(ins: Sequence[Tensor]) -> IntArray:
+    """Weights minus their zero point (files that were uint8 have one), in [-255, 255]."""
+    return np.asarray(ins[1].array().astype(np.int64) - ins[1].type.zero_point, np.int64)
 
-    Folding: sum(w * (x - z)) + b == sum(w * x) + (b - z * sum(w)); padding then reads as z.
-    """
-    w = ins[1].array()
+
+def folded_bias(ins: Sequence[Tensor]) -> IntArray:
+    """Bias with the input's zero point folded in: sum(w * (x - z)) + b == sum(w * x) + (b - z * sum(w)), so that
+    padding reads as z. One entry per output channel; weights (channels, ...)."""
+    w = weights_without_zero(ins)
     channels = w.shape[0]
     bias = ins[2].array().astype(np.int64) if len(ins) > 2 else np.zeros(channels, np.int64)
-    folded = bias - ins[0].type.zero_point * w.reshape(channels, -1).astype(np.int64).sum(axis=1)
-    multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, channels)
-    return (
-        Table("weights", "int8_t", w),
-        Table("bias", "int32_t", folded),
-        Table("multiplier", "int32_t", multiplier),
-        Table("shift", "int8_t", shift),
-    )
+    return np.asarray(bias - ins[0].type.zero_point * w.reshape(channels, -1).sum(axis=1), np.int64)
