@@ -11,7 +11,9 @@ TF_INLINE int32_t tf_clamp8(int32_t x, int32_t lo, int32_t hi)
 {
 #if TF_DSP_NATIVE
     if (lo == -128 && hi == 127) {
-        return __ssat(x, 8);
+        int32_t result;
+        __asm__("ssat %0, #8, %1" : "=r"(result) : "r"(x));
+        return result;
     }
 #endif
     return tf_clamp(x, lo, hi);

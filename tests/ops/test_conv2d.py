@@ -77,9 +77,7 @@ def extreme_cases(rng: np.random.Generator) -> list[Case]:
         for z in (-128, 127)
     ]
     big = rng.choice([-127, 127], (3, 2, 2, 160))
-    cases.append(
-        weights_case(rng, np.abs(big), 0, Quant((9.0,), (-3,)), Activation.RELU)
-    )  # sums too large to pack
+    cases.append(weights_case(rng, np.abs(big), 0, Quant((9.0,), (-3,)), Activation.RELU))  # sums too large to pack
     narrow = rng.integers(-40, 40, shape)
     return [*cases, *(weights_case(rng, narrow, z, Quant((0.3,), (-7,)), Activation.RELU6) for z in (-100, 20, 127))]
 

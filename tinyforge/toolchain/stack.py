@@ -100,7 +100,8 @@ class _Graph:
                 self.nodes[address] = _Node(None, (), False)
             else:
                 calls, indirect, pushed = _scan(self._image, symbol, set(self._symbols))
-                frame = self._frames.get(_CLONE.sub("", symbol.name), pushed)
+                # Compilers give 0 for naked functions, whose pushes are in their assembly.
+                frame = self._frames.get(_CLONE.sub("", symbol.name)) or pushed
                 self.nodes[address] = _Node(frame, calls, indirect)
         return self.nodes[address]
 
@@ -134,7 +135,7 @@ class _Graph:
 def _scan(image: Image, symbol: Symbol, starts: set[int]) -> tuple[tuple[int, ...], bool, int | None]:
     """Direct callees, whether there are indirect calls, and the frame of plain push/sub code.
 
-    The frame is only used for functions without a compiler's figure (assembly); None where it is not plain.
+    The frame is only used where the compiler gives none (assembly, naked functions).
     """
     calls: list[int] = []
     indirect = False
