@@ -1,4 +1,4 @@
-/* float32 -> int8 and int16 -> int8, flat. No floating-point instruction and no library call: the division of the
+/* float32 -> int8, int16 -> int8 and int8 -> int16, flat. No floating-point instruction and no library call: the division of the
  * reference is monotone in its input, so the output is a count of thresholds. */
 #ifndef TF_QUANTIZE_S8_H
 #define TF_QUANTIZE_S8_H
@@ -29,6 +29,14 @@ TF_INLINE void tf_quantize_s16_s8(const int16_t *in, int8_t *out, int32_t n, int
 {
     for (int32_t i = 0; i < n; ++i) {
         out[i] = (int8_t)tf_clamp(tf_requantize(in[i] - in_zero, multiplier, shift) + out_zero, -128, 127);
+    }
+}
+
+TF_INLINE void tf_quantize_s8_s16(const int8_t *in, int16_t *out, int32_t n, int32_t in_zero, int32_t multiplier,
+                                  int32_t shift, int32_t out_zero)
+{
+    for (int32_t i = 0; i < n; ++i) {
+        out[i] = (int16_t)tf_clamp(tf_requantize(in[i] - in_zero, multiplier, shift) + out_zero, -32768, 32767);
     }
 }
 

@@ -59,6 +59,9 @@ class TestRequantize(OpConformance):
         for _ in range(8):
             x = activation("x", (1, 5, 5, 7), random_quant(rng, 1e-4, 0.01, DType.INT16), DType.INT16)
             cases.append(make_case(rng, Quantize(), [x], [activation("y", x.shape, random_quant(rng))]))
+        for _ in range(8):
+            x, quant = activation("x", (1, 5, 3, 7), random_quant(rng)), random_quant(rng, 1e-4, 0.01, DType.INT16)
+            cases.append(make_case(rng, Quantize(), [x], [activation("y", x.shape, quant, DType.INT16)]))
         return cases
 
 

@@ -57,8 +57,10 @@ class Adapter:
     """A change between what the model file takes or gives at an edge and what the compiled network does.
 
     Done by the caller (``tinyforge run`` does it on the host): ``rebase`` (uint8 -> int8, minus 128), ``quantize`` and
-    ``dequantize`` (float32 <-> int8 with ``scale`` and ``zero_point``), ``transpose`` (``perm``, file -> compiled for
-    inputs, compiled -> file for outputs), ``reshape``. ``shape`` and ``dtype`` are those on the file's side.
+    ``dequantize`` (float32 <-> int8 with ``scale`` and ``zero_point``), ``requantize`` (int16 in the file with
+    ``file_scale`` and ``file_zero_point``, int8 compiled), ``softmax`` and ``log_softmax`` (of a float output; beta is
+    ``scale``), ``transpose`` (``perm``, file -> compiled for inputs, compiled -> file for outputs), ``reshape``.
+    ``shape`` and ``dtype`` are those on the file's side.
     """
 
     kind: str
@@ -67,6 +69,8 @@ class Adapter:
     scale: float = 1.0
     zero_point: int = 0
     perm: tuple[int, ...] = ()
+    file_scale: float = 1.0
+    file_zero_point: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

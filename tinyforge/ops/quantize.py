@@ -1,4 +1,4 @@
-"""QUANTIZE: float32 -> int8, and rescaling between int8 and int16 quantisations."""
+"""QUANTIZE: float32 -> int8, and rescaling among int8 and int16 quantisations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tinyforge.ir.fixed_point import quantize_multiplier, requantize
 from tinyforge.ir.graph import Tensor
 from tinyforge.ir.program import KernelCall, Table
-from tinyforge.ir.types import Array, DType, IntArray
+from tinyforge.ir.types import Array, DType, IntArray, TensorType
 from tinyforge.ir.window import IDENTITY, AxisMap, Window
 from tinyforge.ops.base import Op, Piece, require
 from tinyforge.ops.lookup import ALL_INT8, cut, lookup_call
@@ -21,6 +21,7 @@ PAIRS = {
     (DType.FLOAT32, DType.INT8),
     (DType.INT8, DType.INT8),
     (DType.INT16, DType.INT8),
+    (DType.INT8, DType.INT16),
 }
 
 
@@ -71,12 +72,12 @@ class Quantize(Op):
         require(
             (x.dtype, y.dtype) in PAIRS,
             f"quantize: {x.dtype.value} -> {y.dtype.value} ({outs[0].name}) is not supported; only float32, int8 or "
-            "int16 -> int8",
+            "int16 -> int8, and int8 -> int16",
         )
         require(y.quant is not None and not y.quant.per_channel, f"quantize: {outs[0].name} needs one scale")
 
     def axes(self, ins: Sequence[Tensor], outs: Sequence[Tensor], index: int) -> tuple[AxisMap, AxisMap] | None:
-        return (IDENTITY, IDENTITY) if ins[0].type.dtype is DType.INT8 else None
+        return (IDENTITY, IDENTITY) if ins[0].type.dtype is outs[0].type.dtype else None
 
     def compute(
         self, pieces: Sequence[Piece], ins: Sequence[Tensor], outs: Sequence[Tensor], window: Window
@@ -85,24 +86,19 @@ class Quantize(Op):
         if x.dtype is DType.FLOAT32:
             real = np.asarray(pieces[0].data, np.float32)
             return [quantize_float(real, y.scale, y.zero_point, y.dtype).astype(y.dtype.numpy)]
-        data = cut(pieces[0], outs[0], window) if x.dtype is DType.INT8 else pieces[0].data
-        return [self._rescale(np.asarray(data, np.int64), ins[0], outs[0]).astype(y.dtype.numpy)]
-
-    def _rescale(self, x: IntArray, source: Tensor, out: Tensor) -> IntArray:
-        multiplier, shift = _scaling(source, out)
-        lo, hi = out.type.dtype.limits
-        return requantize(x - source.type.zero_point, multiplier, shift, out.type.zero_point, lo, hi)
+        data = cut(pieces[0], outs[0], window) if x.dtype is y.dtype else pieces[0].data
+        return [rescale(np.asarray(data, np.int64), x, y).astype(y.dtype.numpy)]
 
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         x, y = ins[0], outs[0]
-        if x.type.dtype is DType.INT8:
-            return lookup_call(self._rescale(ALL_INT8, x, y), y)
+        if x.type.dtype is y.type.dtype:
+            return lookup_call(rescale(ALL_INT8, x.type, y.type), y)
         if x.type.dtype is DType.FLOAT32:
             steps = Table("steps", "int32_t", thresholds(y.type.scale, y.type.zero_point))
             return KernelCall(
                 "tf_quantize_f32_s8", "tf_quantize_s8.h", "flat", tables=(steps,), literals=(("n", y.type.elements),)
             )
-        multiplier, shift = _scaling(x, y)
+        multiplier, shift = _scaling(x.type, y.type)
         literals = (
             ("n", y.type.elements),
             ("in_zero", x.type.zero_point),
@@ -110,8 +106,15 @@ class Quantize(Op):
             ("shift", shift),
             ("out_zero", y.type.zero_point),
         )
-        return KernelCall("tf_quantize_s16_s8", "tf_quantize_s8.h", "flat", literals=literals)
+        kernel = "tf_quantize_s16_s8" if y.type.dtype is DType.INT8 else "tf_quantize_s8_s16"
+        return KernelCall(kernel, "tf_quantize_s8.h", "flat", literals=literals)
 
 
-def _scaling(x: Tensor, out: Tensor) -> tuple[int, int]:
-    return quantize_multiplier(float(np.float32(x.type.scale)) / float(np.float32(out.type.scale)))
+def rescale(x: IntArray, source: TensorType, out: TensorType) -> IntArray:
+    """Quanta of one quantisation -> quanta of another, clamped to the type, as the reference's Requantize."""
+    multiplier, shift = _scaling(source, out)
+    return requantize(x - source.zero_point, multiplier, shift, out.zero_point, *out.dtype.limits)
+
+
+def _scaling(x: TensorType, out: TensorType) -> tuple[int, int]:
+    return quantize_multiplier(float(np.float32(x.scale)) / float(np.float32(out.scale)))

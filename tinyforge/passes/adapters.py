@@ -11,8 +11,8 @@ import numpy as np
 
 from tinyforge.errors import UsageError
 from tinyforge.ir.graph import Adapter
-from tinyforge.ir.types import Array, DType
-from tinyforge.ops.quantize import quantize_float
+from tinyforge.ir.types import Array, DType, Quant, TensorType
+from tinyforge.ops.quantize import quantize_float, rescale
 
 
 def to_model(adapters: Sequence[Adapter], value: Array) -> Array:
@@ -53,6 +53,23 @@ def quantize(scale: float, zero_point: int, value: Any) -> Any:
 def dequantize(scale: float, zero_point: int, value: Any) -> Any:
     """int8 -> float32 as the reference DEQUANTIZE: the scale in double, the product rounded to float32."""
     return (np.float64(np.float32(scale)) * (value.astype(np.int64) - zero_point)).astype(np.float32)
+
+
+def _file_type(adapter: Adapter) -> TensorType:
+    quant = Quant((adapter.file_scale,), (adapter.file_zero_point,))
+    return TensorType(adapter.shape, DType(adapter.dtype), quant)
+
+
+def _network_type(adapter: Adapter) -> TensorType:
+    return TensorType(adapter.shape, DType.INT8, Quant((adapter.scale,), (adapter.zero_point,)))
+
+
+def _requantize(adapter: Adapter, value: Any) -> Any:
+    return rescale(value.astype(np.int64), _file_type(adapter), _network_type(adapter)).astype(np.int8)
+
+
+def _requantize_back(adapter: Adapter, value: Any) -> Any:
+    return rescale(value.astype(np.int64), _network_type(adapter), _file_type(adapter)).astype(adapter.dtype)
 
 
 def _log_softmax(adapter: Adapter, value: Any) -> Any:
@@ -100,6 +117,7 @@ _Step = Callable[[Adapter, Any], Any]
 
 _TO_MODEL: dict[str, _Step] = {
     "rebase": _rebase,
+    "requantize": _requantize,
     "quantize": lambda a, v: quantize(a.scale, a.zero_point, v),
     "dequantize": lambda a, v: dequantize(a.scale, a.zero_point, v),
     "transpose": lambda a, v: v.transpose(a.perm),
@@ -107,6 +125,7 @@ _TO_MODEL: dict[str, _Step] = {
 }
 _FROM_MODEL: dict[str, _Step] = {
     "rebase": _rebase_back,
+    "requantize": _requantize_back,
     "quantize": lambda a, v: quantize(a.scale, a.zero_point, v),
     "dequantize": lambda a, v: dequantize(a.scale, a.zero_point, v),
     "transpose": lambda a, v: v.transpose(a.perm),

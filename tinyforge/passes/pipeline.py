@@ -8,7 +8,7 @@ from tinyforge.errors import UsageError
 from tinyforge.ir.graph import Graph
 from tinyforge.passes.activations import fuse_activations
 from tinyforge.passes.constants import fold_constants
-from tinyforge.passes.edges import strip_float_edges
+from tinyforge.passes.edges import strip_edges
 from tinyforge.passes.noops import drop_noops, drop_noops_at_outputs, join_reshapes
 from tinyforge.passes.padding import fold_pad
 from tinyforge.passes.rewrite import drop_unread
@@ -20,7 +20,7 @@ Pass = Callable[[Graph], Graph]
 PASSES: tuple[tuple[str, Pass], ...] = (
     ("drop_unread", drop_unread),
     ("fold_constants", fold_constants),
-    ("strip_float_edges", strip_float_edges),
+    ("strip_edges", strip_edges),
     ("sink_transposes", sink_transposes),
     ("fold_pad", fold_pad),
     ("fuse_activations", fuse_activations),
@@ -32,12 +32,12 @@ PASSES: tuple[tuple[str, Pass], ...] = (
 
 def optimise(graph: Graph, io: str = "int8") -> Graph:
     """Runs all passes, verifying the graph before and after each. ``io``: "int8" leaves QUANTIZE and DEQUANTIZE at
-    float edges to the caller (adapters), "float" keeps them in the compiled network."""
+    float32 and int16 edges to the caller (adapters), "float" keeps them in the compiled network."""
     if io not in ("int8", "float"):
         raise UsageError(f"io is {io!r}; choose int8 or float")
     graph = verify(graph, "import")
     for name, run in PASSES:
-        if name == "strip_float_edges" and io == "float":
+        if name == "strip_edges" and io == "float":
             continue
         graph = verify(run(graph), name)
     return graph
