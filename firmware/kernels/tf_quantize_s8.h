@@ -1,5 +1,5 @@
-/* float32 -> int8, int16 -> int8 and int8 -> int16, flat. No floating-point instruction and no library call: the division of the
- * reference is monotone in its input, so the output is a count of thresholds. */
+/* float32 -> int8, int16 -> int8 and int8 -> int16, flat. No floating-point instruction and no library call: the
+ * division of the reference is monotone in its input, so the output is a count of thresholds. */
 #ifndef TF_QUANTIZE_S8_H
 #define TF_QUANTIZE_S8_H
 
