@@ -171,7 +171,7 @@ def _pool(code: str) -> Writer:
 
 def _reduce(code: str) -> Writer:
     def write(op: Any, node: Node, graph: Graph) -> Written:
-        return Written(code, [*node.inputs, i32(*op.axes)], options("ReducerOptions", keepDims=op.keep_dims))
+        return Written(code, [*node.inputs, i32(*op.reduce_axes)], options("ReducerOptions", keepDims=op.keep_dims))
 
     return write
 

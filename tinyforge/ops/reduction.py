@@ -1,0 +1,108 @@
+"""What MEAN and SUM of int8 share: sums over any axes, accumulated row by row where the axes are rows and columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinyforge.ir.fixed_point import quantize_multiplier, requantize
+from tinyforge.ir.graph import Tensor
+from tinyforge.ir.program import KernelCall, RowInput
+from tinyforge.ir.types import Array, DType
+from tinyforge.ir.window import IDENTITY
+from tinyforge.ops.base import Piece, require, require_int8
+from tinyforge.ops.broadcast import spatial
+
+MAX_COUNT = 1 << 23
+"""Elements under one sum: 255 times as much stays inside int32."""
+
+LOOPS = 5
+
+
+def reduced_shape(x: Tensor, axes: Sequence[int], keep_dims: bool, kind: str) -> tuple[int, ...]:
+    """Shape without (or with 1 at) the reduced axes."""
+    require(all(0 <= a < len(x.shape) for a in axes), f"{kind}: axes {tuple(axes)} of {x.name}, rank {len(x.shape)}")
+    if keep_dims:
+        return tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+    return tuple(n for i, n in enumerate(x.shape) if i not in axes)
+
+
+def element_count(x: Tensor, axes: Sequence[int]) -> int:
+    """Elements under one sum."""
+    return math.prod(n for i, n in enumerate(x.shape) if i in axes)
+
+
+def check_reduction(x: Tensor, out: Tensor, axes: Sequence[int], kind: str) -> None:
+    """int8 with quantisation, few enough elements, at most five groups of kept and reduced axes."""
+    if x.is_constant and x.type.dtype is not DType.INT8:
+        return
+    require_int8([x, out], kind)
+    count = element_count(x, axes)
+    require(0 < count <= MAX_COUNT, f"{kind}: {count} elements of {x.name} under one sum, the limit is {MAX_COUNT}")
+    loop_extents(x, axes, kind)
+
+
+def sum_scaling(x: Tensor, out: Tensor) -> tuple[int, int]:
+    """(multiplier, shift) of a sum: input over output scale, in double."""
+    return quantize_multiplier(float(np.float32(x.type.scale)) / float(np.float32(out.type.scale)))
+
+
+def mean_scaling(x: Tensor, out: Tensor, count: int) -> tuple[int, int]:
+    """The same with 1 / count inside the multiplier, which the reference truncates."""
+    multiplier, exponent = sum_scaling(x, out)
+    shift = min(count.bit_length() - 1, 32, 31 + exponent)
+    return (multiplier << shift) // count, exponent - shift
+
+
+def compute_reduction(
+    piece: Piece, x: Tensor, out: Tensor, axes: Sequence[int], scaling: tuple[int, int]
+) -> list[Array]:
+    """The sums without the zero point, rescaled."""
+    total = np.asarray(piece.data, np.int64).sum(axis=tuple(axes)) - x.type.zero_point * element_count(x, axes)
+    lo, hi = out.type.dtype.limits
+    result = requantize(np.asarray(total, np.int64), *scaling, out.type.zero_point, lo, hi)
+    return [result.reshape(out.shape).astype(out.type.dtype.numpy)]
+
+
+def over_rows_and_columns(x: Tensor, axes: Sequence[int]) -> bool:
+    """Whether exactly the rows and columns of a feature map are summed, so that pieces can be accumulated."""
+    return spatial(x.type) and {a for a in axes if x.shape[a] > 1} <= {1, 2} and {1, 2} <= set(axes)
+
+
+def loop_extents(x: Tensor, axes: Sequence[int], kind: str) -> tuple[int, ...]:
+    """Extents of kept, reduced, kept, reduced, kept axes after joining neighbours of a kind."""
+    groups: list[tuple[bool, int]] = [(False, 1)]
+    for i, n in enumerate(x.shape):
+        if n == 1:
+            continue
+        if groups[-1][0] == (i in axes):
+            groups[-1] = (groups[-1][0], groups[-1][1] * n)
+        else:
+            groups.append((i in axes, n))
+    require(len(groups) <= LOOPS, f"{kind}: axes {tuple(axes)} of {x.name} alternate too often; transpose it first")
+    return (*(n for _, n in groups), *(1,) * (LOOPS - len(groups)))
+
+
+def lower_reduction(x: Tensor, out: Tensor, axes: Sequence[int], scaling: tuple[int, int], kind: str) -> KernelCall:
+    """The accumulating form for rows and columns, else five nested loops."""
+    arithmetic = (
+        ("offset", -x.type.zero_point * element_count(x, axes)),
+        ("multiplier", scaling[0]),
+        ("shift", scaling[1]),
+        ("out_zero", out.type.zero_point),
+    )
+    if over_rows_and_columns(x, axes):
+        channels = x.shape[3]
+        return KernelCall(
+            kernel="tf_sum_rows_s8",
+            header="tf_sum_rows_s8.h",
+            form="reduce",
+            inputs=(RowInput(0, 1, IDENTITY, IDENTITY),),
+            literals=(("channels", channels), *arithmetic),
+            scratch_bytes=4 * channels,
+        )
+    names = ("k0", "r0", "k1", "r1", "k2")
+    extents = tuple(zip(names, loop_extents(x, axes, kind), strict=True))
+    return KernelCall("tf_sum_s8", "tf_sum_s8.h", "flat", literals=(*extents, *arithmetic))
