@@ -23,7 +23,7 @@ def small_convolutional() -> Graph:
     z = b.op("depthwise_conv2d", [y, b.const((1, 3, 3, 4)), b.bias(4)], (1, 8, 8, 4), **same)
     s = b.op("add", [y, z], (1, 8, 8, 4), activation=NONE)
     p = b.op("max_pool2d", [s], (1, 4, 4, 4), **POOL)
-    m = b.op("mean", [p], (1, 4), axes=(1, 2), keep_dims=False)
+    m = b.op("mean", [p], (1, 4), reduce_axes=(1, 2), keep_dims=False)
     f = b.op("fully_connected", [m, b.const((3, 4)), b.bias(3)], (1, 3), activation=NONE, keep_dims=False)
     return b.graph([x], [b.op("dequantize", [f], (1, 3), None, "float32")])
 

@@ -1,4 +1,4 @@
-/* Elementwise functions of two int8 operands with broadcasting: add, sub, mul, maximum, minimum.
+/* Elementwise functions of two int8 operands with broadcasting: add, sub, mul, maximum, minimum, prelu.
  *
  * `form` and p0..p9 say how one output is computed from one pair (a, b); both are literals at the call, so each
  * instance compiles to one formula. The compiler of the model has proven over all reachable pairs that the formula
@@ -11,6 +11,7 @@
  *   5  the reference's addition: p0..p2 offset, multiplier, shift of a; p3..p5 of b; p6, p7 of the sum; p8 zero point
  *   6  the reference's product: offsets p0, p1; multiplier p2, shift p3; zero point p4
  *   7  max(a, b)      8  min(a, b)
+ *   9  the reference's PRELU: x = a + p0, rescaled by p2, p3 where x >= 0, else x * (b + p1) by p4, p5; zero point p6
  * The result is clamped to [lo, hi]. *_pixel and *_channel: elements from one pixel or channel of an operand to the
  * next, 0 where it is broadcast. out may be an operand of the output's shape. */
 #ifndef TF_BINARY_S8_H
@@ -67,8 +68,11 @@ TF_INLINE int32_t tf_point_raw(int32_t a, int32_t b, const tf_point *p)
         return tf_requantize((a + p->p0) * (b + p->p1), p->p2, p->p3) + p->p4;
     case 7:
         return a > b ? a : b;
-    default:
+    case 8:
         return a < b ? a : b;
+    default:
+        t = a + p->p0;
+        return (t >= 0 ? tf_requantize(t, p->p2, p->p3) : tf_requantize(t * (b + p->p1), p->p4, p->p5)) + p->p6;
     }
 }
 

@@ -5,11 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.ops.conformance import Case, OpConformance, activation, make_case, random_quant, random_shape, unary_case
+from tests.ops.conformance import (
+    Case,
+    OpConformance,
+    activation,
+    make_case,
+    random_quant,
+    random_shape,
+    single_op,
+    unary_case,
+)
+from tests.tflite_writer import litert_outputs, write_tflite
 from tinyforge.errors import UnsupportedModel
-from tinyforge.ir.types import DType
+from tinyforge.ir.fixed_point import requantize
+from tinyforge.ir.types import DType, Quant
 from tinyforge.ops.mean import Mean
+from tinyforge.ops.reduction import sum_scaling
 from tinyforge.ops.sum import Sum
+
+SUM_OF_LITERT = "BUILTIN_REF of ai-edge-litert 2.3 reads an int8 SUM as uint8; see test_sum_with_that_reading"
+
+
+def reduction_case(
+    rng: np.random.Generator, op: Mean | Sum, quant: Quant, out_quant: Quant, shape: tuple[int, ...]
+) -> Case:
+    return unary_case(rng, op, quant, out_quant, shape, no_litert=SUM_OF_LITERT if isinstance(op, Sum) else "")
 
 
 def random_axes(rng: np.random.Generator, rank: int) -> tuple[int, ...]:
@@ -25,12 +45,12 @@ class TestReduction(OpConformance):
             shape = random_shape(rng, rank) if i % 5 else tuple(int(n) for n in rng.integers(1, 6, rank))
             make = Mean if rng.random() < 0.6 else Sum
             op = make(random_axes(rng, rank), bool(rng.random() < 0.5))
-            cases.append(unary_case(rng, op, random_quant(rng), random_quant(rng), shape))
+            cases.append(reduction_case(rng, op, random_quant(rng), random_quant(rng), shape))
         return cases
 
 
 class TestGlobalPooling(OpConformance):
-    """Rows and columns of feature maps: the accumulating form; wide maps overflow 16-bit lanes if the kernel is wrong."""
+    """Rows and columns of feature maps: the accumulating form; some are too wide for 16-bit lanes."""
 
     def cases(self, rng: np.random.Generator) -> list[Case]:
         cases = []
@@ -39,8 +59,26 @@ class TestGlobalPooling(OpConformance):
             make = Mean if rng.random() < 0.7 else Sum
             op = make((1, 2), bool(rng.random() < 0.5))
             high = 0.1 if make is Mean else 5.0
-            cases.append(unary_case(rng, op, random_quant(rng, 0.01, 0.1), random_quant(rng, high / 10, high), shape))
+            cases.append(
+                reduction_case(rng, op, random_quant(rng, 0.01, 0.1), random_quant(rng, high / 10, high), shape)
+            )
         return cases
+
+
+def test_sum_with_that_reading() -> None:
+    """The same arithmetic on the bytes as uint8 gives what LiteRT gives: only its element type is wrong."""
+    rng = np.random.default_rng(8)
+    for _ in range(60):
+        shape = random_shape(rng, 4, 6)
+        x = activation("x", shape, random_quant(rng))
+        op = Sum(random_axes(rng, 4), True)
+        y = activation("y", op.infer([x])[0], random_quant(rng, 0.1, 2.0))
+        values = np.asarray(rng.integers(-128, 128, shape), np.int8)
+        want = litert_outputs(write_tflite(single_op(op, [x], [y])), [values])[0]
+        total = values.view(np.uint8).astype(np.int64).sum(axis=op.reduce_axes, keepdims=True)
+        total -= x.type.zero_point * (x.type.elements // y.type.elements)
+        got = requantize(total, *sum_scaling(x, y), y.type.zero_point, 0, 255).astype(np.uint8).view(np.int8)
+        assert np.array_equal(got, want), (x.type, y.type)
 
 
 def test_it_accumulates_only_over_rows_and_columns() -> None:

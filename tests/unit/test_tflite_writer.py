@@ -98,7 +98,7 @@ CASES: list[tuple[Any, list[Tensor], list[Tensor]]] = [
         )
         for kind in ("average_pool2d", "max_pool2d")
     ],
-    *[(ns(kind, axes=(1, 2), keep_dims=False), [X4], [activation("y", (1, 8))]) for kind in ("mean", "sum")],
+    *[(ns(kind, reduce_axes=(1, 2), keep_dims=False), [X4], [activation("y", (1, 8))]) for kind in ("mean", "sum")],
     *[
         (ns(kind, activation=NONE), [X4, activation("z", (1, 1, 1, 8))], [activation("y", (1, 4, 6, 8))])
         for kind in ("add", "sub", "mul", "maximum", "minimum")

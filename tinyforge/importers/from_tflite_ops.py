@@ -155,7 +155,7 @@ def _reduce(kind: str) -> Builder:
     def build(o: Operands) -> Recipe:
         rank = len(o.x().shape)
         axes = sorted({o.axis(a, rank) for a in o.integers(1)})
-        return Recipe(kind, {"axes": tuple(axes), "keep_dims": bool(o.option("KeepDims"))}, (0,))
+        return Recipe(kind, {"reduce_axes": tuple(axes), "keep_dims": bool(o.option("KeepDims"))}, (0,))
 
     return build
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tinyforge.ops.add import Add
+from tinyforge.ops.arg_max import ArgMax
+from tinyforge.ops.arg_min import ArgMin
 from tinyforge.ops.average_pool2d import AveragePool2D
 from tinyforge.ops.base import Op
 from tinyforge.ops.concatenation import Concatenation
@@ -17,10 +19,12 @@ from tinyforge.ops.log_softmax import LogSoftmax
 from tinyforge.ops.logistic import Logistic
 from tinyforge.ops.max_pool2d import MaxPool2D
 from tinyforge.ops.maximum import Maximum
+from tinyforge.ops.mean import Mean
 from tinyforge.ops.minimum import Minimum
 from tinyforge.ops.mul import Mul
 from tinyforge.ops.pack import Pack
 from tinyforge.ops.pad import Pad
+from tinyforge.ops.prelu import Prelu
 from tinyforge.ops.quantize import Quantize
 from tinyforge.ops.relu import Relu
 from tinyforge.ops.relu6 import Relu6
@@ -34,6 +38,7 @@ from tinyforge.ops.space_to_depth import SpaceToDepth
 from tinyforge.ops.split import Split
 from tinyforge.ops.strided_slice import StridedSlice
 from tinyforge.ops.sub import Sub
+from tinyforge.ops.sum import Sum
 from tinyforge.ops.tanh import Tanh
 from tinyforge.ops.transpose import Transpose
 from tinyforge.ops.transpose_conv import TransposeConv
@@ -75,4 +80,9 @@ OPS: dict[str, type[Op]] = {
     "log_softmax": LogSoftmax,
     "quantize": Quantize,
     "dequantize": Dequantize,
+    "mean": Mean,
+    "sum": Sum,
+    "arg_max": ArgMax,
+    "arg_min": ArgMin,
+    "prelu": Prelu,
 }

@@ -1,4 +1,8 @@
-"""SUM of int8 over any axes."""
+"""SUM of int8 over any axes, as the published reference kernel computes it.
+
+The BUILTIN_REF kernels of the ai-edge-litert 2.3 wheel read the bytes of an int8 SUM as uint8 (their optimised kernels
+do not), so a comparison with them fails on negative quanta; nothing useful can be done with that result.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,9 @@ from tinyforge.ops.reduction import (
     check_reduction,
     compute_reduction,
     lower_reduction,
-    sum_scaling,
     over_rows_and_columns,
     reduced_shape,
+    sum_scaling,
 )
 
 

@@ -40,14 +40,14 @@ def _sink_one(graph: Graph) -> tuple[Graph, bool]:
 def _moved_axes(before: Node, node: Node) -> tuple[int, ...]:
     transpose: Any = before.op
     reduction: Any = node.op
-    return tuple(sorted(transpose.perm[a] for a in reduction.axes))
+    return tuple(sorted(transpose.perm[a] for a in reduction.reduce_axes))
 
 
 def _allowed(graph: Graph, before: Node, node: Node) -> bool:
     """Not where the reduction would get or lose the reference's special treatment, or quantisation changes."""
     op: Any = node.op
     x, y = graph.ins(before)[0], graph.outs(before)[0]
-    special = len(x.shape) == 4 and (tuple(op.axes) == _SPECIAL) != (_moved_axes(before, node) == _SPECIAL)
+    special = len(x.shape) == 4 and (tuple(op.reduce_axes) == _SPECIAL) != (_moved_axes(before, node) == _SPECIAL)
     return not special and x.type.quant == y.type.quant
 
 
@@ -57,7 +57,7 @@ def _swap(graph: Graph, index: int, before: Node) -> Graph:
     x, out = graph.ins(before)[0], graph.outs(node)[0]
     transpose: Any = before.op
     axes = _moved_axes(before, node)
-    reduction: Any = replace(node.op, axes=axes)  # type: ignore[type-var]
+    reduction: Any = replace(node.op, reduce_axes=axes)  # type: ignore[type-var]
     name = fresh_name(graph, f"{out.name}/channels_last")
     reduced = Tensor(name, TensorType(reduction.infer([x])[0], out.type.dtype, out.type.quant))
     perm = _remaining(transpose.perm, axes, reduction.keep_dims)
