@@ -1,0 +1,90 @@
+"""Flash an emulated board, boot it, run over its serial port: unicorn and QEMU."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.toy_build import ARENA_BYTES, toy_expected, toy_inputs, write_toy_build
+from tinyforge.device.board import run_board
+from tinyforge.device.emulate.run import run_emulator
+from tinyforge.device.flash import flash_firmware
+from tinyforge.errors import DeviceError, UsageError
+from tinyforge.target import load_board
+from tinyforge.toolchain.firmware import build_firmware
+
+INPUTS = toy_inputs(3)
+UNICORN_BOARDS = ("emulated_m0plus", "emulated_m4", "emulated_m7", "emulated_m33")
+QEMU_BOARDS = ("emulated_m0plus", "emulated_m4", "emulated_m7", "mps2_an386", "mps2_an500", "stm32f405")
+needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="no qemu-system-arm")
+needs_gcc = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no arm-none-eabi-gcc")
+
+
+def check(folder: Path, board_name: str, toolchain: str, emulator: str, rows: bool = False) -> None:
+    board = load_board(board_name)
+    build = write_toy_build(folder / "toy", rows=rows)
+    firmware = build_firmware(build, board, toolchain)
+    report = flash_firmware(firmware)
+    assert report.verified
+    assert report.image_bytes == firmware.flash_bytes or report.image_bytes > 4096
+    progress: list[int] = []
+    result = run_board(build, board, [INPUTS], emulator=emulator, progress=lambda done, _all: progress.append(done))
+    np.testing.assert_array_equal(result.outputs[0], toy_expected(INPUTS))
+    assert progress[-1] == len(INPUTS)
+    assert result.arena_high_water_bytes == ARENA_BYTES
+    assert 0 < result.stack_high_water_bytes < firmware.stack_region_bytes
+    assert result.cycles is None
+    counted = run_emulator(firmware, [INPUTS]).instructions
+    # What the protocol does around the call is counted by the board, in steps of its clock (40 instructions).
+    assert 0 <= result.instructions - counted < 140 + 60 * 8 * rows
+
+
+@pytest.mark.parametrize("rows", [False, True], ids=["whole", "rows"])
+@pytest.mark.parametrize("board", UNICORN_BOARDS)
+def test_unicorn_board(tmp_path: Path, board: str, rows: bool) -> None:
+    check(tmp_path, board, "zig", "unicorn", rows)
+
+
+@needs_qemu
+@pytest.mark.qemu
+@pytest.mark.parametrize("toolchain", ["zig", pytest.param("gcc", marks=needs_gcc)])
+@pytest.mark.parametrize("board", QEMU_BOARDS)
+def test_qemu_board(tmp_path: Path, board: str, toolchain: str) -> None:
+    check(tmp_path, board, toolchain, "qemu")
+
+
+def test_board_keeps_its_flash(tmp_path: Path) -> None:
+    """What was flashed runs, whatever was built afterwards."""
+    board = load_board("emulated_m4")
+    build = write_toy_build(tmp_path / "toy")
+    flash_firmware(build_firmware(build, board))
+    (build / "toy.c").write_text("this is no C any more\n")
+    result = run_board(build, board, [INPUTS])
+    np.testing.assert_array_equal(result.outputs[0], toy_expected(INPUTS))
+
+
+def test_unflashed_board(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="never flashed; do it with: tinyforge flash"):
+        run_board(write_toy_build(tmp_path / "toy"), load_board("emulated_m4"), [INPUTS])
+
+
+def test_erased_board_is_a_clear_error(tmp_path: Path) -> None:
+    board = load_board("emulated_m4")
+    build = write_toy_build(tmp_path / "toy")
+    report = flash_firmware(build_firmware(build, board))
+    Path(report.target).write_bytes(b"\xff" * 64)
+    with pytest.raises(DeviceError, match=r"stopped|does not answer|line broke"):
+        run_board(build, board, [INPUTS])
+
+
+def test_wrong_combinations(tmp_path: Path) -> None:
+    build = write_toy_build(tmp_path / "toy")
+    with pytest.raises(UsageError, match="QEMU has no machine for emulated_m33"):
+        run_board(build, load_board("emulated_m33"), [INPUTS], emulator="qemu")
+    with pytest.raises(UsageError, match="unicorn has no model of the peripherals"):
+        run_board(build, load_board("stm32f405"), [INPUTS], emulator="unicorn")
+    with pytest.raises(UsageError, match="cannot be flashed with openocd"):
+        flash_firmware(build_firmware(build, load_board("emulated_m4")), "openocd")

@@ -1,0 +1,132 @@
+"""Runs a flashed model on a board over its serial protocol: real, or emulated in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tinyforge.codegen.build_info import BuildInfo, load_build_info
+from tinyforge.device.client import DeviceClient, DeviceTensor, Hello, RefusedError, Status
+from tinyforge.device.emulate.process import booted, choose_emulator
+from tinyforge.device.flash.emulated import flash_file
+from tinyforge.device.result import Array, RunResult, pack_samples, unpack_outputs
+from tinyforge.device.transport import SerialTransport
+from tinyforge.errors import DeviceError, UsageError
+from tinyforge.target import Board
+
+PAINTS = (0xA5, 0x5A)
+_SAMPLE_ATTEMPTS = 3
+_NANOSECONDS = 1_000_000_000
+Progress = Callable[[int, int], None]
+
+
+def run_board(
+    build_dir: Path,
+    board: Board,
+    inputs: Sequence[Array],
+    *,
+    port: str | None = None,
+    emulator: str | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Run every sample of `inputs` (one array a model input, (samples, *shape)) on the flashed board.
+
+    port: serial port of a real board (anything pyserial opens); without it the emulated board is booted from
+    its flash file. emulator: `unicorn` or `qemu`. progress: called with (samples done, samples).
+    Raises DeviceError when the board is silent, faults, or holds another model.
+    """
+    info = load_build_info(build_dir)
+    if port is not None:
+        return _run_on(port, board, info, inputs, progress)
+    if not board.emulator:
+        raise UsageError(f"{board.name} is a real board: give its serial port with --port")
+    chosen = choose_emulator(board, emulator)
+    with booted(board, flash_file(build_dir, board), chosen) as url:
+        result = _run_on(url, board, info, inputs, progress)
+    return _as_instructions(result, board, chosen)
+
+
+def _as_instructions(result: RunResult, board: Board, emulator: str) -> RunResult:
+    """Emulators count instructions, never cycles: unicorn's timer one a tick, QEMU's clock one a nanosecond."""
+    ticks = result.cycles or 0
+    if emulator == "qemu" and board.qemu is not None:
+        ticks = round(ticks * _NANOSECONDS / board.qemu.cycle_hz)
+    return replace(result, runner=f"board ({emulator})", instructions=ticks, cycles=None)
+
+
+def _run_on(url: str, board: Board, info: BuildInfo, inputs: Sequence[Array], progress: Progress | None) -> RunResult:
+    client = DeviceClient(SerialTransport(url, board.uart.baud))
+    try:
+        return run_client(client, info, inputs, progress)
+    finally:
+        client.close()
+
+
+def run_client(
+    client: DeviceClient, info: BuildInfo, inputs: Sequence[Array], progress: Progress | None = None
+) -> RunResult:
+    """Run samples over an open connection. The first one runs twice, over two arena paints."""
+    samples = pack_samples(info, inputs)
+    hello = client.hello()
+    _check_model(client, hello, info)
+    high_water = 0
+    cycles = 0
+    raw: list[list[bytes]] = []
+    for paint in PAINTS:
+        outputs, cycles = _run_sample(client, hello, info, samples[0], paint)
+        high_water = max(high_water, client.memory().arena_high_water)
+    raw.append(outputs)
+    for done, sample in enumerate(samples[1:], start=1):
+        if progress is not None:
+            progress(done, len(samples))
+        raw.append(_run_sample(client, hello, info, sample, None)[0])
+    if progress is not None:
+        progress(len(samples), len(samples))
+    return RunResult(
+        runner="board",
+        compiler="",
+        outputs=unpack_outputs(info, raw),
+        samples=len(samples),
+        cycles=cycles if hello.cycle_source != "none" else None,
+        arena_high_water_bytes=high_water,
+        stack_high_water_bytes=client.memory().stack_high_water,
+    )
+
+
+def _check_model(client: DeviceClient, hello: Hello, info: BuildInfo) -> None:
+    """The device must hold exactly the model of this build."""
+    expected = info.digest[:64].ljust(64, "0")
+    if (hello.name, hello.digest) != (info.name, expected):
+        raise DeviceError(
+            f"the board holds {hello.name} {hello.digest[:12]}, this build is {info.name} {expected[:12]}; "
+            "flash it with: tinyforge flash"
+        )
+    wanted = [*info.inputs, *info.outputs]
+    found: list[DeviceTensor] = [client.tensor(i) for i in range(hello.inputs + hello.outputs)]
+    for tensor, device in zip(wanted, found, strict=True):
+        if (tensor.dtype, tensor.nbytes, tensor.shape) != (device.dtype, device.nbytes, device.shape):
+            raise DeviceError(f"the board describes {tensor.name} otherwise than this build does; flash it again")
+
+
+def _run_sample(
+    client: DeviceClient, hello: Hello, info: BuildInfo, sample: Sequence[bytes], paint: int | None
+) -> tuple[list[bytes], int]:
+    """Outputs and ticks. A board that lost its state (a reset, a bad line) gets the sample again."""
+    for attempt in range(_SAMPLE_ATTEMPTS):
+        try:
+            if paint is not None:
+                client.paint(paint)
+            if hello.row_bytes:
+                client.feed_input(sample[0])
+            else:
+                for number, data in enumerate(sample):
+                    client.write_input(number, data)
+            ticks = client.invoke()
+            outputs = [client.read_tensor(hello.inputs + i, tensor.nbytes) for i, tensor in enumerate(info.outputs)]
+            return outputs, ticks
+        except RefusedError as refused:
+            if refused.status != Status.BAD_STATE or attempt == _SAMPLE_ATTEMPTS - 1:
+                raise
+            client.hello()
+    raise AssertionError

@@ -1,0 +1,138 @@
+"""Emulated boards that run: a child process that boots a flash file and listens on a TCP port."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tinyforge.errors import DeviceError, ToolMissing, UsageError
+from tinyforge.target import Board
+from tinyforge.toolchain.process import start_program
+
+EMULATORS = ("unicorn", "qemu")
+_START_TIMEOUT_S = 60.0
+_QEMU_ATTEMPTS = 3
+
+
+def choose_emulator(board: Board, emulator: str | None) -> str:
+    """`emulator`, or the board's own. Raises UsageError where it cannot run this board."""
+    chosen = emulator or board.emulator
+    if chosen not in EMULATORS:
+        raise UsageError(f"{board.name} has no emulator {chosen!r}; choose one of: {', '.join(EMULATORS)}")
+    if chosen == "qemu" and board.qemu is None:
+        raise UsageError(f"QEMU has no machine for {board.name}; use --emulator unicorn")
+    if chosen == "unicorn" and board.bsp != "cmsdk":
+        raise UsageError(f"unicorn has no model of the peripherals of {board.name}; use --emulator qemu")
+    return chosen
+
+
+@contextmanager
+def booted(board: Board, flash: Path, emulator: str | None = None, board_file: str | None = None) -> Iterator[str]:
+    """Boot the flash file on an emulated board; yields the URL of its serial port; ends the process afterwards.
+
+    board_file: path of the board's TOML where it is not a shipped board.
+    """
+    if not flash.is_file():
+        raise DeviceError(f"the emulated {board.name} was never flashed; do it with: tinyforge flash")
+    if choose_emulator(board, emulator) == "unicorn":
+        process, port = _start_unicorn(board_file or board.name, flash)
+    else:
+        process, port = _start_qemu(board, flash)
+    try:
+        yield f"socket://127.0.0.1:{port}"
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.communicate(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
+def _start_unicorn(board: str, flash: Path) -> tuple[subprocess.Popen[bytes], int]:
+    process = start_program([sys.executable, "-m", "tinyforge.device.emulate.board", board, flash])
+    line = _first_line(process)
+    if not line.startswith("port "):
+        _end(process)
+        raise DeviceError(f"the emulated {board} did not start: {line or 'no message'}")
+    return process, int(line.split()[1])
+
+
+def _first_line(process: subprocess.Popen[bytes]) -> str:
+    """First line of output, or what came on standard error instead."""
+    lines: queue.Queue[bytes] = queue.Queue()
+    assert process.stdout is not None
+    stdout = process.stdout
+    threading.Thread(target=lambda: lines.put(stdout.readline()), daemon=True).start()
+    try:
+        line = lines.get(timeout=_START_TIMEOUT_S)
+    except queue.Empty:
+        return f"silent for {_START_TIMEOUT_S:.0f} s"
+    if not line and process.stderr is not None:
+        process.wait(timeout=10)
+        line = process.stderr.read()[-500:]
+    return line.decode("utf-8", "replace").strip()
+
+
+def _start_qemu(board: Board, flash: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """QEMU takes no port 0 that it could tell us about, so a free one is tried, and another if it was taken."""
+    qemu = shutil.which("qemu-system-arm")
+    if qemu is None:
+        raise ToolMissing("qemu-system-arm was not found; install it (apt install qemu-system-arm)")
+    assert board.qemu is not None
+    message = ""
+    for _ in range(_QEMU_ATTEMPTS):
+        port = _free_port()
+        process = start_program(
+            [
+                qemu,
+                "-machine",
+                board.qemu.machine,
+                "-kernel",
+                flash,
+                "-display",
+                "none",
+                "-monitor",
+                "none",
+                # One instruction is one nanosecond of virtual time: counts are repeatable.
+                "-icount",
+                "shift=0",
+                "-serial",
+                f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on",
+            ]
+        )
+        if _listens(process, port):
+            return process, port
+        _end(process)
+        message = f"exit code {process.returncode}"
+    raise DeviceError(f"QEMU did not start machine {board.qemu.machine}: {message}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether something accepts connections on `port`, while `process` lives."""
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while process.poll() is None and time.monotonic() < deadline:
+        with socket.socket() as probe:
+            probe.settimeout(1.0)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return True
+        time.sleep(0.02)
+    return False
