@@ -144,9 +144,12 @@ TF_INLINE tf_span tf_none(void)
 /* Input span that an output span needs, cut at the end of the tensor but not at 0; twin of AxisMap.needed. */
 static inline tf_span tf_needed(tf_span out, int32_t num, int32_t den, int32_t lo, int32_t hi, int32_t extent)
 {
+    if (out.hi <= out.lo) {
+        return tf_none();
+    }
     const tf_span needed = {tf_floor_div(out.lo * num + lo, den),
                             tf_min(tf_floor_div((out.hi - 1) * num + hi, den) + 1, extent)};
-    return out.hi > out.lo && needed.hi > needed.lo ? needed : tf_none();
+    return needed.hi > needed.lo ? needed : tf_none();
 }
 
 /* The smallest span holding both. */
@@ -170,6 +173,12 @@ TF_INLINE tf_span tf_inside(tf_span span, int wanted)
     const tf_span inside = {tf_max(span.lo, 0), span.hi};
     const tf_span nothing = {0, 0};
     return wanted && inside.hi > inside.lo ? inside : nothing;
+}
+
+/* Where a buffer of a span begins: inside the tensor, 0 for an empty span. */
+TF_INLINE int32_t tf_origin(tf_span span)
+{
+    return span.hi > span.lo && span.lo > 0 ? span.lo : 0;
 }
 
 TF_INLINE int tf_any(tf_span span)

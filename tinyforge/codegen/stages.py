@@ -20,7 +20,8 @@ class StageFunction:
     """The driver of a fused stage: bands of ``patch_h`` rows, in each pieces of ``patch_w`` columns.
 
     ``rows``: spans of rows every operator computes in a band, last operator first; ``cols`` likewise in a piece.
-    ``start`` and ``band``: declarations of what is kept from band to band, and from piece to piece. ``begin`` and
+    ``calls``: statements that run the operators. ``start`` and ``band``: declarations of what is kept from band to
+    band, and from piece to piece. ``begin`` and
     ``finish``: C functions of a reduction that ends the stage. ``feed``: set when the input comes row by row.
     """
 
@@ -85,11 +86,17 @@ def stage_function(
         rows=spans.lines("row", "py", stage.patch_h, height),
         band=spans.counters("col"),
         cols=spans.lines("col", "px", stage.patch_w, width),
-        calls=calls,
+        calls=tuple(_guarded(symbol, i, stage.patch_w < width) for i, symbol in enumerate(calls)),
         begin=(f"{calls[-1]}_begin",) if reduces else (),
         finish=(f"{calls[-1]}_finish",) if reduces else (),
         feed=_feed(graph, plan, spans) if fed else None,
     )
+
+
+def _guarded(symbol: str, window: int, pieces: bool) -> str:
+    """The call of an operator; some pieces need nothing of it."""
+    call = f"{symbol}(w);"
+    return f"if (tf_any(w[{window}].cols)) {{ {call} }}" if pieces else call
 
 
 def _feed(graph: Graph, plan: MemoryPlan, spans: _Spans) -> Feed:
@@ -138,8 +145,8 @@ class _Spans:
     def counters(self, axis: str) -> tuple[str, ...]:
         """Declarations of the done counters of one axis, and of where sliding buffers begin."""
         done = [f"int32_t {name} = -TF_FAR;" for name in self.counter_names(axis)]
-        origins = [f"int32_t origin{i} = 0;" for i in range(self.last + 1) if axis == "col" and self.slides(i)]
-        return (*done, *origins)
+        sliding = [(i, k) for i in range(self.last + 1) for k in range(len(self.slides(i))) if axis == "col"]
+        return (*done, *(f"int32_t origin{i}_{k} = 0;" for i, k in sliding))
 
     def counter_names(self, axis: str) -> tuple[str, ...]:
         """One variable a cached node: the end of what it has computed."""
@@ -156,7 +163,7 @@ class _Spans:
         result = [
             f"{axis}s[{last}] = (tf_span){{{start}, tf_min({start} + {step}, {extent})}};",
             f"w[{last}].{axis}s = tf_inside({axis}s[{last}], 1);",
-            f"w[{last}].{axis}0 = tf_max({axis}s[{last}].lo, 0);",
+            f"w[{last}].{axis}0 = tf_origin({axis}s[{last}]);",
         ]
         for i in reversed(range(last)):
             result += self._node(i, axis)
@@ -164,11 +171,11 @@ class _Spans:
 
     def _node(self, i: int, axis: str) -> list[str]:
         need = self._join(self._uses(self.nodes[i].outputs, i + 1, axis), axis, self._extent(i, axis))
-        lines = [f"{axis}s[{i}] = {need};", f"w[{i}].{axis}0 = tf_max({axis}s[{i}].lo, 0);"]
+        lines = [f"{axis}s[{i}] = {need};", f"w[{i}].{axis}0 = tf_origin({axis}s[{i}]);"]
         wanted = "1"
         if self.cached(i, axis):
             if axis == "col":
-                lines += [self._slide(i, t) for t in self.slides(i)]
+                lines += [self._slide(i, k, t) for k, t in enumerate(self.slides(i))]
             lines.append(f"{axis}s[{i}] = tf_new({axis}s[{i}], &{axis}_done{i});")
         else:
             readers = sorted({c for c, _ in self._uses(self.nodes[i].outputs, i + 1, axis)})
@@ -188,11 +195,11 @@ class _Spans:
             joined = f"tf_join({joined}, {need})"
         return joined
 
-    def _slide(self, i: int, tensor: str) -> str:
+    def _slide(self, i: int, k: int, tensor: str) -> str:
         """Moves the columns that the piece before computed and this one needs."""
         place = self.plan.placements[tensor]
         size = f"{place.layout.rows}, {place.layout.cols * place.layout.pixel_bytes}, {place.layout.pixel_bytes}"
-        return f"tf_slide(ARENA(int8_t, {place.offset}), {size}, cols[{i}], &origin{i}, col_done{i});"
+        return f"tf_slide(ARENA(int8_t, {place.offset}), {size}, cols[{i}], &origin{i}_{k}, col_done{i});"
 
     def _extent(self, i: int, axis: str) -> int:
         height, width, _ = self.graph.tensors[self.nodes[i].outputs[0]].type.hwc

@@ -75,6 +75,7 @@ class _Machine:
 
     def __init__(self, graph: Graph, plan: MemoryPlan, arena: Bytes) -> None:
         self.graph, self.plan, self.arena = graph, plan, arena
+        self.origins: dict[str, int] = {}  # the column at the left edge of each shifted window
 
     def _bytes(self, placement: Placement) -> Bytes:
         end = placement.offset + placement.nbytes
@@ -125,7 +126,7 @@ class _Machine:
                     self._feed(name, fed, row)
                     row += 1
             for col in range(-walk.cols.warm, walk.cols.count):
-                self._shift(walk, band, col)
+                self._shift(walk, col)
                 for node in walk.nodes:
                     self._run_piece(walk, node, band, col, sums)
             assert state is None or (state == _MARK).all(), "the feed state was overwritten"
@@ -146,22 +147,28 @@ class _Machine:
         raw = np.ascontiguousarray(data[0, row]).view(np.uint8).reshape(-1)
         self._segment(placement, row, Interval(0, data.shape[2]), (0, 0))[:] = raw
 
-    def _shift(self, walk: StageWalk, band: int, col: int) -> None:
+    def _shift(self, walk: StageWalk, col: int) -> None:
         """Move the columns that are still needed to the left edge of shifted windows."""
         if col == -walk.cols.warm:
-            return
-        for node in walk.nodes[:-1]:
-            for name in node.outputs:
-                layout = self.plan.placements[name].layout
-                if not layout.shift_cols:
-                    continue
-                before, now = walk.cols.needed(name, col - 1), walk.cols.needed(name, col)
-                kept = before.hi - now.lo
-                if kept <= 0 or now.lo == before.lo:
-                    continue
-                buffer = self._bytes(self.plan.placements[name]).reshape(layout.rows, layout.cols, -1)
-                assert now.lo - before.lo + kept <= layout.cols
-                buffer[:, :kept] = buffer[:, now.lo - before.lo : now.lo - before.lo + kept].copy()
+            self.origins = {}
+        for name in (t for node in walk.nodes[:-1] for t in node.outputs):
+            layout, now = self.plan.placements[name].layout, walk.cols.needed(name, col)
+            if not layout.shift_cols or not now.size:
+                continue
+            moved = now.lo - self.origins.get(name, 0)
+            kept = self._done_before(walk, name, col) - now.lo
+            self.origins[name] = now.lo
+            if kept <= 0 or moved <= 0:
+                continue
+            buffer = self._bytes(self.plan.placements[name]).reshape(layout.rows, layout.cols, -1)
+            assert moved + kept <= layout.cols
+            buffer[:, :kept] = buffer[:, moved : moved + kept].copy()
+
+    @staticmethod
+    def _done_before(walk: StageWalk, name: str, col: int) -> int:
+        """The end of the columns that earlier pieces of the band computed."""
+        index = col + walk.cols.warm - 1
+        return int(walk.cols.tensors[name].done[index]) if index >= 0 else 0
 
     def _run_piece(self, walk: StageWalk, stage_node: StageNode, band: int, col: int, sums: _Sums | None) -> None:
         name = stage_node.outputs[0]
