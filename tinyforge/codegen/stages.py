@@ -21,8 +21,8 @@ class StageFunction:
 
     ``rows``: spans of rows every operator computes in a band, last operator first; ``cols`` likewise in a piece.
     ``calls``: statements that run the operators. ``start`` and ``band``: declarations of what is kept from band to
-    band, and from piece to piece. ``begin`` and
-    ``finish``: C functions of a reduction that ends the stage. ``feed``: set when the input comes row by row.
+    band, and from piece to piece. ``begin`` and ``finish``: C functions of a reduction that ends the stage. ``feed``:
+    set when the input comes row by row.
     """
 
     symbol: str

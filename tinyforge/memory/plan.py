@@ -202,6 +202,8 @@ def _may_overwrite(graph: Graph, work: _Work, step: int, index: int, fused: bool
     if source not in work.lives or graph.nodes[step].inputs.count(source) > 1:
         return False
     dying, born = work.lives[work.root(source)], work.lives[target]
+    if dying.kind == "output":
+        return False
     if dying.last_use != step or dying.layout.nbytes != born.layout.nbytes or born.first_use != step:
         return False
     if not fused:
