@@ -15,6 +15,8 @@ from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import AxisMap, Window, conv_axis
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_piece, require, require_int8
 from tinyforge.ops.conv2d import out_extent
+from tinyforge.ops.depthwise_planes import MAX_ROWS, pack_constants, plane_layout
+from tinyforge.ops.requant import Rescale, accumulator_range
 from tinyforge.ops.scaling import channel_multipliers
 
 
@@ -87,24 +89,72 @@ class DepthwiseConv2D(Op):
         axes = self.axes(ins, outs, 0)
         assert axes is not None
         _, kh, kw, _ = ins[1].shape
+        rows = (RowInput(0, kh, axes[0], axes[1], self.dilation[0]),)
+        shape = (
+            ("kh", kh),
+            ("kw", kw),
+            ("in_w", ins[0].shape[2]),
+            ("in_c", ins[0].shape[3]),
+            ("depth_multiplier", self.multiplier),
+            ("stride_w", self.stride[1]),
+        )
+        if (self.dilation[1] == 1 or kw == 1) and kh <= MAX_ROWS:
+            return self._lower_planar(ins, outs, rows, shape)
         lo, hi = activation_range(self.activation, outs[0].type)
         return KernelCall(
             kernel="tf_depthwise_s8",
             header="tf_depthwise_s8.h",
             form="rows",
-            inputs=(RowInput(0, kh, axes[0], axes[1], self.dilation[0]),),
+            inputs=rows,
             tables=depthwise_tables(ins, outs),
             literals=(
-                ("kh", kh),
-                ("kw", kw),
-                ("in_w", ins[0].shape[2]),
-                ("in_c", ins[0].shape[3]),
-                ("depth_multiplier", self.multiplier),
-                ("stride_w", self.stride[1]),
+                *shape,
                 ("dilation_w", self.dilation[1]),
                 ("pad_left", self.padding[2]),
                 ("in_zero", ins[0].type.zero_point),
                 ("out_zero", outs[0].type.zero_point),
+                ("lo", lo),
+                ("hi", hi),
+            ),
+        )
+
+    def _lower_planar(
+        self,
+        ins: Sequence[Tensor],
+        outs: Sequence[Tensor],
+        rows: tuple[RowInput, ...],
+        shape: tuple[tuple[str, int], ...],
+    ) -> KernelCall:
+        """Through channel planes: row pairs as lanes of words, two taps an instruction."""
+        _, kh, kw, channels = ins[1].shape
+        stride, pad = self.stride[1], self.padding[2]
+        layout = plane_layout(kh, kw, stride, outs[0].shape[2], ins[0].shape[3], pad)
+        w, bias = ins[1].array()[0].astype(np.int64), folded_bias(ins)
+        multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, channels)
+        lo, hi = activation_range(self.activation, outs[0].type)
+        zero = outs[0].type.zero_point
+        rescale = Rescale(multiplier, shift, zero, lo, hi, *accumulator_range(w.reshape(-1, channels).T, bias))
+        packed = pack_constants(w, bias, rescale, stride, layout.par)
+        return KernelCall(
+            kernel="tf_depthwise_planar_s8",
+            header="tf_depthwise_planar_s8.h",
+            form="rows",
+            inputs=rows,
+            tables=(packed.table,),
+            scratch_bytes=layout.scratch_bytes,
+            literals=(
+                *shape,
+                ("pad_left", pad),
+                ("in_zero", ins[0].type.zero_point),
+                ("words", packed.table.data.shape[1]),
+                ("block", layout.block),
+                ("cols", layout.cols),
+                ("plane", layout.plane),
+                ("par", layout.par),
+                ("form", packed.form),
+                ("shift", packed.shift),
+                ("rounding", packed.rounding),
+                ("out_zero", zero),
                 ("lo", lo),
                 ("hi", hi),
             ),

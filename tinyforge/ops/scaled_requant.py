@@ -1,0 +1,158 @@
+"""The shortest requantisation: two instructions an output, for kernels whose weights are int16 with bits to spare.
+
+The weights of a channel are stored times 2**bits and its accumulator s starts at ``start``, so that it ends with room
+below its unit:
+
+    out = clamp((add + (s * multiplier >> 32)) >> shift)      one SMMUL or SMMLA, one SSAT with its shift
+
+``shift`` is common to all channels; bias, output zero point and rounding are all inside ``start`` and ``add``, which are
+solved from the reference's own steps. Step k at the sum T (without bias) asks for
+
+    (T * 2**bits + start) * multiplier + add * 2**32 >= k * 2**(shift + 32)
+
+and for T - 1 the opposite. The multiplier is tried at its real value and around it with ``add`` 0, then with an ``add``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyforge.ir.types import IntArray
+from tinyforge.ops.requant import Rescale, thresholds
+
+FloatArray = npt.NDArray[np.float64]
+_MAX_SHIFT = 22  # keeps k * 2**(shift + 32) inside int64
+_MULTIPLIER_DIGITS = 27  # what thresholds over 2**17 sums ask for, and some to spare
+_MAX_START = 1 << 29  # a start for small multipliers would leave int32; ``add`` takes over
+_OPEN = np.int64(1) << 61
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScaledForm:
+    """Tables of a proven form, one entry per channel; ``shift`` holds for the whole operator."""
+
+    multiplier: IntArray
+    start: IntArray
+    add: IntArray
+    bits: IntArray
+    shift: int
+    lo: int
+    hi: int
+
+    def total(self, raw: IntArray) -> IntArray:
+        """The accumulator of sums without bias (channels, n)."""
+        return (raw << self.bits[:, None]) + self.start[:, None]
+
+    def high(self, raw: IntArray) -> IntArray:
+        return self.add[:, None] + (self.total(raw) * self.multiplier[:, None] >> 32)
+
+    def apply(self, raw: IntArray) -> IntArray:
+        """What the C computes, for sums without bias (channels, n)."""
+        return np.asarray(np.clip(self.high(raw) >> self.shift, self.lo, self.hi), np.int64)
+
+
+def scaled_form(rescale: Rescale, bias: IntArray, most_bits: int) -> ScaledForm | None:
+    """The form with its tables, or None where one of the channels has none. ``bias``: what lies between the sums of
+    the kernel and the accumulators of ``rescale``; ``most_bits``: how far weights may be scaled up."""
+    if rescale.lo >= rescale.hi:
+        return None
+    real = rescale.multiplier * np.exp2(rescale.shift.astype(np.float64) - 31)
+    shift = int(np.floor(most_bits - 1.001 - np.log2(max(float(real.max()), 1e-9))))
+    if shift < 0:
+        return None
+    search = _Search(rescale, bias, real, min(shift, _MAX_SHIFT), most_bits)
+    search.run(200, _without_add)
+    search.run(41, _with_add)
+    form = search.form()
+    return form if form is not None and _proven(rescale, bias, form, search.steps) else None
+
+
+class _Search:
+    """Constants found so far, and the channels still without."""
+
+    def __init__(self, rescale: Rescale, bias: IntArray, real: FloatArray, shift: int, bits: int) -> None:
+        self.rescale, self.shift = rescale, shift
+        # Small factors get fewer bits on the weights and so more on the multiplier.
+        digits = np.ceil(np.log2(np.maximum(real, 1e-12))) + 32 - bits + shift
+        self.bits = bits - np.clip(_MULTIPLIER_DIGITS - digits, 0, bits).astype(np.int64)
+        self.nominal = np.round(real * 2.0 ** (32 - self.bits + shift)).astype(np.int64)
+        self.steps = thresholds(rescale) - bias[:, None]
+        self.low, self.high = (rescale.acc_lo - bias)[:, None], (rescale.acc_hi - bias)[:, None]
+        self.multiplier = self.nominal.copy()
+        self.start, self.add = np.zeros_like(self.nominal), np.zeros_like(self.nominal)
+        self.missing = np.arange(len(self.nominal))
+
+    def run(self, tries: int, solve: _Solver) -> None:
+        """Multipliers 0, -1, 1, -2, 2, ... from the real value."""
+        for attempt in range(tries):
+            if not len(self.missing):
+                return
+            nudge = (attempt + 1) // 2 * (-1 if attempt % 2 else 1)
+            tried = np.clip(self.nominal[self.missing] + nudge, 1, (1 << 31) - 1)
+            found, start, add = solve(tried, *self._bounds(tried))
+            done = self.missing[found]
+            self.multiplier[done], self.start[done], self.add[done] = tried[found], start[found], add[found]
+            self.missing = self.missing[~found]
+
+    def _bounds(self, multiplier: IntArray) -> tuple[IntArray, IntArray]:
+        """Smallest and largest start * multiplier + add * 2**32 that put every step where the reference has it."""
+        steps, first, last = self.steps[self.missing], self.low[self.missing], self.high[self.missing]
+        m, bits = multiplier[:, None], self.bits[self.missing][:, None]
+        line = (np.arange(steps.shape[1], dtype=np.int64)[None, :] + self.rescale.lo + 1) << (self.shift + 32)
+        reached = line - (np.maximum(steps, first) << bits) * m
+        before = line - 1 - (np.minimum(steps - 1, last) << bits) * m
+        # Steps out of reach on one side leave that side open.
+        least = np.where(steps <= last, reached, -_OPEN).max(axis=1)
+        most = np.where(steps > first, before, _OPEN).min(axis=1)
+        room = np.int64(1) << 50
+        most = np.where(most == _OPEN, least + room, most)
+        return np.where(least == -_OPEN, most - room, least), most
+
+    def form(self) -> ScaledForm | None:
+        if len(self.missing):
+            return None
+        r = self.rescale
+        return ScaledForm(self.multiplier, self.start, self.add, self.bits, self.shift, r.lo, r.hi)
+
+
+class _Solver:
+    """(multiplier, least, most) -> (found, start, add) per channel."""
+
+    def __call__(self, m: IntArray, least: IntArray, most: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        raise NotImplementedError
+
+
+class _WithoutAdd(_Solver):
+    def __call__(self, m: IntArray, least: IntArray, most: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        start = -(-least // m)
+        return np.asarray((start * m <= most) & (np.abs(start) < _MAX_START)), start, np.zeros_like(start)
+
+
+class _WithAdd(_Solver):
+    """Different starts leave different remainders for ``add``, a multiple of 2**32, to meet."""
+
+    def __call__(self, m: IntArray, least: IntArray, most: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        nearest = np.clip(least // m, -_MAX_START, _MAX_START)
+        starts = nearest[:, None] - np.arange(2048, dtype=np.int64)[None, :]
+        products = starts * m[:, None]
+        adds = -((products - least[:, None]) >> 32)
+        hits = products + (adds << 32) <= most[:, None]
+        at = hits.argmax(axis=1)[:, None]
+        pick = np.take_along_axis
+        return np.asarray(hits.any(axis=1)), pick(starts, at, 1)[:, 0], pick(adds, at, 1)[:, 0]
+
+
+_without_add, _with_add = _WithoutAdd(), _WithAdd()
+
+
+def _proven(rescale: Rescale, bias: IntArray, form: ScaledForm, steps: IntArray) -> bool:
+    """Whether form and reference agree on both sides of every step and at both ends (then everywhere, both being
+    monotone) and nothing leaves int32 on the way."""
+    low, high = (rescale.acc_lo - bias)[:, None], (rescale.acc_hi - bias)[:, None]
+    points = np.clip(np.concatenate([steps, steps - 1, low, high], axis=1), low, high)
+    limit = 1 << 31
+    fits = all((np.abs(v) < limit).all() for v in (form.total(points), form.high(points), form.start, form.add))
+    return bool(fits and (form.apply(points) == rescale.reference(points + bias[:, None])).all())
