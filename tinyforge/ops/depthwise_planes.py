@@ -54,8 +54,8 @@ class Packed:
 
 
 def pack_constants(w: IntArray, bias: IntArray, rescale: Rescale, stride: int, par: int) -> Packed:
-    """w (KH, KW, channels) int8 range; ``bias`` with the input zero point folded in; accumulators of ``rescale`` include
-    it. Takes the shortest requantisation that is proven exact."""
+    """w (KH, KW, channels) int8 range; ``bias``: input zero point folded in, as the accumulators of ``rescale``.
+    Takes the shortest requantisation that is proven exact."""
     flat = w.reshape(-1, w.shape[2])
     most_bits = min(8, 16 - int(np.ceil(np.log2(max(2, flat.shape[0])))))
     scaled = scaled_form(rescale, bias, most_bits)

@@ -5,12 +5,13 @@ below its unit:
 
     out = clamp((add + (s * multiplier >> 32)) >> shift)      one SMMUL or SMMLA, one SSAT with its shift
 
-``shift`` is common to all channels; bias, output zero point and rounding are all inside ``start`` and ``add``, which are
-solved from the reference's own steps. Step k at the sum T (without bias) asks for
+``shift`` is common to all channels; bias, output zero point and rounding are all inside ``start`` and ``add``, solved
+from the reference's own steps. Step k at the sum T (without bias) asks for
 
     (T * 2**bits + start) * multiplier + add * 2**32 >= k * 2**(shift + 32)
 
-and for T - 1 the opposite. The multiplier is tried at its real value and around it with ``add`` 0, then with an ``add``.
+and for T - 1 the opposite. The multiplier is tried at its real value and around it, with ``add`` 0 and with an ``add``.
+Where outputs lie on both sides of the zero point there is seldom a solution: the reference rounds ties away from it.
 """
 
 from __future__ import annotations
@@ -59,13 +60,14 @@ def scaled_form(rescale: Rescale, bias: IntArray, most_bits: int) -> ScaledForm 
     the kernel and the accumulators of ``rescale``; ``most_bits``: how far weights may be scaled up."""
     if rescale.lo >= rescale.hi:
         return None
-    real = rescale.multiplier * np.exp2(rescale.shift.astype(np.float64) - 31)
+    real = np.asarray(rescale.multiplier * np.exp2(rescale.shift.astype(np.float64) - 31), np.float64)
     shift = int(np.floor(most_bits - 1.001 - np.log2(max(float(real.max()), 1e-9))))
     if shift < 0:
         return None
     search = _Search(rescale, bias, real, min(shift, _MAX_SHIFT), most_bits)
-    search.run(200, _without_add)
-    search.run(41, _with_add)
+    both_sides = rescale.lo < rescale.zero
+    search.run(5 if both_sides else 200, _without_add)
+    search.run(5 if both_sides else 41, _with_add)
     form = search.form()
     return form if form is not None and _proven(rescale, bias, form, search.steps) else None
 
@@ -135,6 +137,8 @@ class _WithAdd(_Solver):
     """Different starts leave different remainders for ``add``, a multiple of 2**32, to meet."""
 
     def __call__(self, m: IntArray, least: IntArray, most: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        if (least > most).all():
+            return np.zeros(len(m), bool), least, least
         nearest = np.clip(least // m, -_MAX_START, _MAX_START)
         starts = nearest[:, None] - np.arange(2048, dtype=np.int64)[None, :]
         products = starts * m[:, None]
