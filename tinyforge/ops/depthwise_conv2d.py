@@ -66,7 +66,7 @@ class DepthwiseConv2D(Op):
         needed = Window(axes[0].needed(window.rows), axes[1].needed(window.cols))
         zero = ins[0].type.zero_point
         x = np.repeat(padded_piece(pieces[0], needed, zero)[0] - zero, self.multiplier, axis=2)
-        acc = self._accumulate(x, ins[1].array()[0].astype(np.int64), window)
+        acc = self._accumulate(x, ins[1].array()[0].astype(np.int64) - ins[1].type.zero_point, window)
         if len(ins) > 2:
             acc = acc + ins[2].array().astype(np.int64)
         multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, ins[1].shape[3])
