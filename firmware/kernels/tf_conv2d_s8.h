@@ -5,8 +5,8 @@
 #ifndef TF_CONV2D_S8_H
 #define TF_CONV2D_S8_H
 
+#include "tf_dsp.h"
 #include "tf_fixed_point.h"
-#include "tf_runtime.h"
 
 TF_INLINE int32_t tf_conv2d_s8_dot(const int8_t *pixel, const int8_t *weights, int32_t in_c, int32_t in_zero,
                                  int32_t w_zero)
@@ -32,7 +32,8 @@ TF_INLINE void tf_conv2d_s8(const int8_t *const *rows, int32_t in_x0, int8_t *ou
                 for (int32_t kx = 0; kx < kw; ++kx) {
                     const int32_t ix = x * stride_w - pad_left + kx * dilation_w;
                     const int inside = rows[ky] != NULL && ix >= 0 && ix < in_w;
-                    acc += tf_conv2d_s8_dot(inside ? rows[ky] + (ix - in_x0) * in_c : NULL, w, in_c, in_zero, w_zero);
+                    const int8_t *pixel = inside ? rows[ky] + (ix - in_x0) * in_c : NULL;
+                    acc = tf_add32(acc, tf_conv2d_s8_dot(pixel, w, in_c, in_zero, w_zero));
                     w += in_c;
                 }
             }

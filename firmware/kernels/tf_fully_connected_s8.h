@@ -23,7 +23,7 @@ TF_INLINE void tf_fully_connected_s8(const int8_t *in, int8_t *out, const int8_t
     for (int32_t b = 0; b < batch; ++b) {
         for (int32_t o = 0; o < out_n; ++o) {
             const int32_t acc = tf_dot_s8(in + b * in_n, weights + o * in_n, in_n, w_zero, bias[o]);
-            *out++ = (int8_t)tf_requant_short(acc * 2, multiplier[o], add[o], shift[o], rounding, lo, hi);
+            *out++ = (int8_t)tf_requant_short(tf_add32(acc, acc), multiplier[o], add[o], shift[o], rounding, lo, hi);
         }
     }
 }

@@ -73,3 +73,15 @@ def test_accumulator_range_is_reached() -> None:
     lo, hi = accumulator_range(w, np.array([10, -7]))
     assert lo.tolist() == [10 - 3 * 128 - 4 * 127, -7 - 256 * 127 - 127 * 128]
     assert hi.tolist() == [10 + 3 * 127 + 4 * 128, -7 + 256 * 128 + 127 * 127]
+
+
+def test_dead_channels_do_not_limit_the_others() -> None:
+    """A vanishing weight scale makes the bias huge; the output is constant all the same."""
+    pairs = [quantize_multiplier(v) for v in (1e-10, 0.01, 3.0)]
+    multiplier, shift = (np.array(v, np.int64) for v in zip(*pairs, strict=True))
+    lo, hi = np.array([(1 << 30) - 9, -5000, 200]), np.array([(1 << 30) + 9, 5000, 300])
+    r = Rescale(multiplier, shift, -128, -128, 127, lo, hi)
+    form = short_form(r)
+    assert form is not None
+    acc = np.stack([np.linspace(a, b, 50).astype(np.int64) for a, b in zip(lo, hi, strict=True)])
+    np.testing.assert_array_equal(form.apply(acc), r.reference(acc))

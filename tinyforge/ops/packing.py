@@ -31,7 +31,9 @@ def pack_matmul(
     ``acc``: smallest and largest reachable accumulator per channel.
     """
     channels, values = weights.shape
-    if channels < group or not _sums_fit(acc):
+    dead = form.multiplier == 0  # one output whatever the sum, which is made small
+    weights, bias = np.where(dead[:, None], 0, weights), np.where(dead, 0, bias)
+    if channels < group or not _sums_fit((np.where(dead, 0, acc[0]), np.where(dead, 0, acc[1]))):
         return None
     padded = np.zeros((channels, STEP * steps_of(values)), np.int64)
     padded[:, :values] = weights

@@ -88,6 +88,7 @@ class ShortForm:
     def apply(self, acc: IntArray) -> IntArray:
         """What the C computes, for accumulators (channels, n)."""
         half = 0 if self.rounding is Rounding.REAL else 1 << 31
+        acc = np.where(self.multiplier[:, None] == 0, 0, acc)  # any sum: the products below would overflow int64
         total = self.add[:, None] + ((2 * acc * self.multiplier[:, None] + half) >> 32)
         if self.rounding is Rounding.Q31_SIGNED:
             total = total - (acc < 0)
@@ -113,18 +114,23 @@ def short_form(rescale: Rescale) -> ShortForm | None:
     """The short form with its tables, or None where it does not hold: a multiplier of 1 or more, accumulators beyond
     2**30, or a proof that fails for a channel."""
     r = rescale
-    if (r.shift > 0).any() or (r.acc_lo <= -_LIMIT).any() or (r.acc_hi >= _LIMIT).any():
+    flat = constant_channels(r)
+    reach = np.where(flat, 0, np.maximum(np.abs(r.acc_lo), np.abs(r.acc_hi)))
+    if (~flat & (r.shift > 0)).any() or (reach >= _LIMIT).any():
         return None
-    ends = r.reference(np.stack([r.acc_lo, r.acc_hi], axis=1))
-    flat = ends[:, 0] == ends[:, 1]
     # A channel of one possible output (dead, or a tiny multiplier): 0 * acc, with a rounding bit that absorbs the sign.
     multiplier, shift = np.where(flat, 0, r.multiplier), np.where(flat, 1, -r.shift)
-    aim = np.where(flat, ends[:, 0], r.zero)
+    aim = np.where(flat, r.reference(r.acc_lo[:, None])[:, 0], r.zero)
     add = np.asarray((aim << shift) + np.where(shift > 0, 1 << np.maximum(shift - 1, 0), 0), np.int64)
-    reach = np.maximum(np.abs(r.acc_lo), np.abs(r.acc_hi))
     if (np.abs(add) + reach + 2 >= 1 << 31).any():
         return None
     return _proven_form(r, multiplier, add, shift)
+
+
+def constant_channels(rescale: Rescale) -> npt.NDArray[np.bool_]:
+    """Which channels give one output over their whole range: what such a channel sums does not matter."""
+    ends = rescale.reference(np.stack([rescale.acc_lo, rescale.acc_hi], axis=1))
+    return np.asarray(ends[:, 0] == ends[:, 1], np.bool_)
 
 
 def _proven_form(r: Rescale, multiplier: IntArray, add: IntArray, shift: IntArray) -> ShortForm | None:
