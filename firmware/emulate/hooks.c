@@ -18,7 +18,8 @@ enum {
   REG_PC = 11,            /* UC_ARM_REG_PC */
   WRITE_ACCESS = 17,      /* UC_MEM_WRITE */
   FLAG_WRITE = 1,
-  FLAG_UNALIGNED = 2
+  FLAG_UNALIGNED = 2,
+  UNALIGNED_LOOKS = 256
 };
 
 typedef struct {
@@ -27,7 +28,7 @@ typedef struct {
   uint32_t instructions;
   int32_t next; /* another block that starts at the same address */
   uint32_t owner;
-  uint32_t padding;
+  uint32_t unaligned; /* unaligned accesses looked at */
   uint64_t count;
   uint64_t fell_through; /* times the block behind it in memory came next */
 } tfh_block_record;
@@ -95,6 +96,7 @@ static int32_t add_block(tfh_state *s, uint32_t slot, uint32_t address, uint32_t
   record->instructions = count_instructions(s->code + (address - s->code_base), size);
   record->owner = s->current;
   record->next = s->first[slot];
+  record->unaligned = 0u;
   record->count = 0u;
   record->fell_through = 0u;
   s->first[slot] = index;
@@ -162,18 +164,27 @@ static uint32_t needs_alignment(const tfh_state *s, uint32_t pc) {
   return (top >= 0xc0u && top <= 0xcfu) || (top & 0xfeu) == 0xe8u || (top & 0xfeu) == 0xecu;
 }
 
+/* Asking for the PC inside a block costs far more than the access, and plain loads may be unaligned all the time:
+ * only the first accesses of each block are looked at. */
+static void check_alignment(tfh_state *s, void *uc, uint32_t address, uint32_t size, uint32_t flags) {
+  if (s->aligned_only == 0u && s->previous != NO_BLOCK && s->blocks[s->previous].unaligned++ >= UNALIGNED_LOOKS) {
+    return;
+  }
+  uint32_t pc = 0u;
+  s->reg_read(uc, REG_PC, &pc);
+  if (needs_alignment(s, pc & ~1u)) {
+    note_violation(s, pc, address, size, flags | FLAG_UNALIGNED);
+  }
+}
+
 TFH_EXPORT void tfh_memory(void *uc, int type, uint64_t where, int size, int64_t value, void *user) {
   tfh_state *s = (tfh_state *)user;
   const uint32_t address = (uint32_t)where;
   const uint32_t bytes = (uint32_t)size;
   const uint32_t write = type == WRITE_ACCESS ? FLAG_WRITE : 0u;
-  uint32_t pc = 0u;
   (void)value;
   if ((address & (bytes - 1u) & 3u) != 0u) {
-    s->reg_read(uc, REG_PC, &pc);
-    if (needs_alignment(s, pc & ~1u)) {
-      note_violation(s, pc, address, bytes, write | FLAG_UNALIGNED);
-    }
+    check_alignment(s, uc, address, bytes, write);
   }
   for (uint32_t i = 0u; i < s->region_count; i++) {
     tfh_region *region = &s->regions[i];
@@ -188,6 +199,7 @@ TFH_EXPORT void tfh_memory(void *uc, int type, uint64_t where, int size, int64_t
       return;
     }
   }
+  uint32_t pc = 0u;
   s->reg_read(uc, REG_PC, &pc);
   note_violation(s, pc, address, bytes, write);
 }

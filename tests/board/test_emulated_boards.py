@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.toy_build import ARENA_BYTES, toy_expected, toy_inputs, write_toy_build
-from tinyforge.device.board import run_board
+from tinyforge.device.board import run_board, run_booted
 from tinyforge.device.emulate.run import run_emulator
 from tinyforge.device.flash import flash_firmware
 from tinyforge.errors import DeviceError, UsageError
@@ -54,6 +54,15 @@ def test_unicorn_board(tmp_path: Path, board: str, rows: bool) -> None:
 @pytest.mark.parametrize("board", QEMU_BOARDS)
 def test_qemu_board(tmp_path: Path, board: str, toolchain: str) -> None:
     check(tmp_path, board, toolchain, "qemu")
+
+
+@needs_qemu
+@pytest.mark.qemu
+def test_qemu_as_emulator_of_an_image(tmp_path: Path) -> None:
+    firmware = build_firmware(write_toy_build(tmp_path / "toy"), load_board("emulated_m7"))
+    result = run_booted(firmware, [INPUTS], "qemu")
+    np.testing.assert_array_equal(result.outputs[0], toy_expected(INPUTS))
+    assert (result.runner, result.compiler) == ("emulator (qemu)", firmware.compiler)
 
 
 def test_board_keeps_its_flash(tmp_path: Path) -> None:

@@ -61,7 +61,9 @@ def run_bug(folder: Path, bug: str, board: str = "emulated_m4", limit: int = 10*
     return run_emulator(build_firmware(build, load_board(board)), [INPUTS], instruction_limit=limit)
 
 
-def test_writes_past_the_arena_are_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("full_up_to", [0, 10**9], ids=["bounds", "full"])
+def test_writes_past_the_arena_are_counted(tmp_path: Path, full_up_to: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tinyforge.device.emulate.run.FULL_CHECK_INSTRUCTIONS", full_up_to)
     result = run_bug(tmp_path, "overflow")
     assert result.out_of_bounds_accesses == 64
     assert result.violations[0].is_write

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 from tinyforge.codegen.build_info import BuildInfo, load_build_info
 from tinyforge.device.client import DeviceClient, DeviceTensor, Hello, RefusedError, Status
 from tinyforge.device.emulate.process import booted, choose_emulator
-from tinyforge.device.flash.emulated import flash_file
+from tinyforge.device.flash.emulated import flash_content, flash_file
 from tinyforge.device.result import Array, RunResult, pack_samples, unpack_outputs
 from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import DeviceError, UsageError
 from tinyforge.target import Board
+from tinyforge.toolchain.firmware import Firmware
 
 PAINTS = (0xA5, 0x5A)
 _SAMPLE_ATTEMPTS = 3
@@ -45,6 +47,23 @@ def run_board(
     with booted(board, flash_file(build_dir, board), chosen) as url:
         result = _run_on(url, board, info, inputs, progress)
     return _as_instructions(result, board, chosen)
+
+
+def run_booted(
+    firmware: Firmware, inputs: Sequence[Array], emulator: str, progress: Progress | None = None
+) -> RunResult:
+    """Boot `firmware` on a fresh emulated board (`unicorn` or `qemu`) and run over its serial port.
+
+    What `tinyforge run --on emulator --emulator qemu` does: nothing that was flashed before is touched.
+    """
+    content = flash_content(firmware.image().segments, firmware.board)
+    with tempfile.TemporaryDirectory() as folder:
+        flash = Path(folder) / "flash.bin"
+        flash.write_bytes(content)
+        with booted(firmware.board, flash, emulator) as url:
+            result = _run_on(url, firmware.board, firmware.info, inputs, progress)
+    result = _as_instructions(result, firmware.board, emulator)
+    return replace(result, runner=f"emulator ({emulator})", compiler=firmware.compiler)
 
 
 def _as_instructions(result: RunResult, board: Board, emulator: str) -> RunResult:

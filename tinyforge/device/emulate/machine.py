@@ -60,6 +60,7 @@ class Machine:
         self._return = image.address("Reset_Handler")
         self.stack_top = image.address("tfb_stack_top")
         self.stack_limit = image.address("tfb_stack_limit")
+        self.mapped: list[tuple[int, int]] = []
         self._map()
         self._add_fault_hooks()
         self.reset()
@@ -69,11 +70,13 @@ class Machine:
         flash = self.board.flash
         low, size = pages(flash.origin, flash.origin + self._flash_span())
         self.uc.mem_map(low, size, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
+        self.mapped.append((low, low + size))
         for bank in self.board.banks:
             used = [s.address + s.size for s in self.image.sections if bank.origin <= s.address < bank.end]
             if used:
                 low, size = pages(bank.origin, max(used))
                 self.uc.mem_map(low, size, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
+                self.mapped.append((low, low + size))
 
     def _flash_span(self) -> int:
         """Bytes from the flash's origin to the image's end."""

@@ -28,6 +28,8 @@ from tinyforge.toolchain.firmware import Firmware
 from tinyforge.toolchain.glue import row_layout
 
 PAINTS = (0xA5, 0x5A)
+# Longer inferences are checked for bounds only: seeing every access costs a microsecond for some of them.
+FULL_CHECK_INSTRUCTIONS = 20_000_000
 
 
 def run_emulator(
@@ -35,15 +37,17 @@ def run_emulator(
     inputs: Sequence[Array],
     *,
     check_memory: bool = True,
+    profile: bool = False,
     instruction_limit: int = DEFAULT_LIMIT,
 ) -> RunResult:
     """Run every sample of `inputs` (one array a model input, (samples, *shape)) on the firmware image.
 
     The first sample runs twice, over two paints of arena and stack: the second of the two is the warm inference
-    that is counted. check_memory: one more run of it with every data access checked (about twice as slow).
+    that is counted. check_memory: one more run of it, with every data access checked. Up to
+    FULL_CHECK_INSTRUCTIONS, and always with `profile`, alignment is checked too and traffic counted per region.
     Raises DeviceError on faults, and when an inference needs more than `instruction_limit` instructions.
     """
-    return _Session(firmware, inputs, instruction_limit).run(check_memory)
+    return _Session(firmware, inputs, instruction_limit).run(check_memory, profile)
 
 
 class _Session:
@@ -67,7 +71,7 @@ class _Session:
         if self.traces is not None:
             self._hook_trace(self.traces)
 
-    def run(self, check_memory: bool) -> RunResult:
+    def run(self, check_memory: bool, profile: bool) -> RunResult:
         """All samples, and the measurements."""
         if not self.samples:
             raise DeviceError(f"{self.info.name}: there is no sample to run")
@@ -82,7 +86,7 @@ class _Session:
         raw = [first, *(self._infer(i) for i in range(1, len(self.samples)))]
         cycles, layer_cycles = self._cycles(blocks)
         if check_memory:
-            self._checked_inference()
+            self._checked_inference(profile or instructions <= FULL_CHECK_INSTRUCTIONS)
         return RunResult(
             runner="emulator",
             compiler=self.firmware.compiler,
@@ -137,16 +141,20 @@ class _Session:
         size = self.machine.stack_top - self.machine.stack_limit
         return len(self.machine.read(self.machine.stack_limit, size).lstrip(bytes([paint])))
 
-    def _checked_inference(self) -> None:
+    def _checked_inference(self, full: bool) -> None:
         """The first sample once more, every data access checked."""
-        self.counter.watch(self._model_regions(), aligned_only=not self.firmware.board.core.unaligned)
+        regions = self._model_regions()
+        if full:
+            self.counter.watch(regions, aligned_only=not self.firmware.board.core.unaligned)
+        else:
+            self.counter.guard(_gaps(self.machine.mapped, regions))
         self._infer(0)
 
     def _model_regions(self) -> dict[str, tuple[int, int]]:
         """What the model may touch: flash image, stack, arena, its own static variables, the row buffer."""
         owned = self.machine.regions()
-        regions = {"flash": owned["flash"], "stack": owned["stack"]}
-        regions["arena"] = (self.arena, self.arena + self.info.arena_bytes)
+        regions = {"arena": (self.arena, self.arena + self.info.arena_bytes)}
+        regions |= {"flash": owned["flash"], "stack": owned["stack"]}
         for symbol in self.image.symbols:
             in_ram = any(bank.origin <= symbol.address < bank.end for bank in self.firmware.board.banks)
             if in_ram and symbol.name.startswith(f"{self.info.name}_") and symbol.address != self.arena:
@@ -213,6 +221,19 @@ class _Session:
                 traces.add(self.sample, op, output, offset, bytes(uc.mem_read(data, size)))
 
         self.machine.uc.hook_add(unicorn.UC_HOOK_BLOCK, on_entry, begin=entry, end=entry)
+
+
+def _gaps(mapped: Sequence[tuple[int, int]], regions: dict[str, tuple[int, int]]) -> list[tuple[int, int]]:
+    """Parts of the mapped memory that lie in no region."""
+    gaps = []
+    for begin, end in mapped:
+        at = begin
+        for low, high in sorted(regions.values()):
+            if begin <= low < end:
+                gaps += [(at, low)] if at < low else []
+                at = max(at, high)
+        gaps += [(at, end)] if at < end else []
+    return gaps
 
 
 def _code(image: Image) -> tuple[int, bytes]:

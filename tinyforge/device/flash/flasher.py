@@ -12,7 +12,7 @@ from tinyforge.toolchain.firmware import Firmware
 class FlashReport:
     """What was written. target: where to, in words; image_bytes: flash taken; verified: read back and equal."""
 
-    flasher: str
+    method: str
     board: str
     target: str
     image_bytes: int
