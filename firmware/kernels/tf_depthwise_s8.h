@@ -1,7 +1,8 @@
 /* Depthwise convolution of one output row segment, int8, any kernel, stride, dilation and depth multiplier. Portable.
  *
  * rows: kh pointers to pixel column in_x0 of the input rows, NULL for padding rows; out: pixel x0 of the output row.
- * weights (kh, kw, in_c * depth_multiplier); bias has -in_zero * sum(weights) folded in, so padding reads as in_zero. */
+ * weights (kh, kw, in_c * depth_multiplier); bias has -in_zero * sum(weights - w_zero)
+ * folded in, so padding reads as in_zero. */
 #ifndef TF_DEPTHWISE_S8_H
 #define TF_DEPTHWISE_S8_H
 
@@ -12,7 +13,7 @@ TF_INLINE void tf_depthwise_s8(const int8_t *const *rows, int32_t in_x0, int8_t 
                                const int8_t *weights, const int32_t *bias, const int32_t *multiplier,
                                const int8_t *shift, int32_t kh, int32_t kw, int32_t in_w, int32_t in_c,
                                int32_t depth_multiplier, int32_t stride_w, int32_t dilation_w, int32_t pad_left,
-                               int32_t in_zero, int32_t out_zero, int32_t lo, int32_t hi)
+                               int32_t in_zero, int32_t w_zero, int32_t out_zero, int32_t lo, int32_t hi)
 {
     const int32_t out_c = in_c * depth_multiplier;
     for (int32_t x = x0; x < x1; ++x) {
@@ -24,7 +25,7 @@ TF_INLINE void tf_depthwise_s8(const int8_t *const *rows, int32_t in_x0, int8_t 
                     const int32_t ix = left + kx * dilation_w;
                     const int inside = rows[ky] != NULL && ix >= 0 && ix < in_w;
                     const int32_t value = inside ? rows[ky][(ix - in_x0) * in_c + c] : in_zero;
-                    acc += weights[(ky * kw + kx) * out_c + oc] * value;
+                    acc += (weights[(ky * kw + kx) * out_c + oc] - w_zero) * value;
                 }
             }
             const int32_t scaled = tf_requantize(acc, multiplier[oc], shift[oc]) + out_zero;

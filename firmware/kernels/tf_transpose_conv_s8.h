@@ -9,11 +9,12 @@
 #include "tf_fixed_point.h"
 #include "tf_runtime.h"
 
-TF_INLINE int32_t tf_transpose_conv_s8_dot(const int8_t *pixel, const int8_t *weights, int32_t in_c, int32_t in_zero)
+TF_INLINE int32_t tf_transpose_conv_s8_dot(const int8_t *pixel, const int8_t *weights, int32_t in_c, int32_t in_zero,
+                                         int32_t w_zero)
 {
     int32_t acc = 0;
     for (int32_t c = 0; c < in_c; ++c) {
-        acc += weights[c] * (pixel[c] - in_zero);
+        acc += (weights[c] - w_zero) * (pixel[c] - in_zero);
     }
     return acc;
 }
@@ -22,7 +23,8 @@ TF_INLINE void tf_transpose_conv_s8(const int8_t *const *rows, int32_t in_x0, in
                                     int32_t y, const int8_t *weights, const int32_t *bias, const int32_t *multiplier,
                                     const int8_t *shift, int32_t kh, int32_t kw, int32_t in_w, int32_t in_c,
                                     int32_t out_c, int32_t stride_h, int32_t stride_w, int32_t pad_top,
-                                    int32_t pad_left, int32_t in_zero, int32_t out_zero, int32_t lo, int32_t hi)
+                                    int32_t pad_left, int32_t in_zero, int32_t w_zero, int32_t out_zero, int32_t lo,
+                                    int32_t hi)
 {
     /* rows[last_row - j] meets kernel row first_ky + j * stride_h, column last_ix - j kernel column first_kx + ... */
     const int32_t last_iy = tf_floor_div(y + pad_top, stride_h);
@@ -40,7 +42,7 @@ TF_INLINE void tf_transpose_conv_s8(const int8_t *const *rows, int32_t in_x0, in
                 for (int32_t kx = first_kx, ix = last_ix; kx < kw; kx += stride_w, --ix) {
                     if (ix >= 0 && ix < in_w) {
                         const int8_t *w = weights + ((oc * kh + ky) * kw + kx) * in_c;
-                        acc += tf_transpose_conv_s8_dot(rows[row] + (ix - in_x0) * in_c, w, in_c, in_zero);
+                        acc += tf_transpose_conv_s8_dot(rows[row] + (ix - in_x0) * in_c, w, in_c, in_zero, w_zero);
                     }
                 }
             }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from tests.ops.conformance import constant
+from tests.ops.conformance import Case, constant
 from tests.tflite_writer import same_padding
 from tinyforge.ir.graph import Tensor
 from tinyforge.ir.types import Quant
@@ -56,3 +57,14 @@ def random_padding(
 
 def choice(rng: np.random.Generator, values: Sequence[int]) -> int:
     return int(values[int(rng.integers(len(values)))])
+
+
+def with_asymmetric_weights(rng: np.random.Generator, case: Case) -> Case:
+    """The case with per-tensor weights that have a zero point, as uint8 files do (LiteRT's int8 kernels take none; the
+    importer's tests compare uint8 files with it)."""
+    w = case.graph.tensors["w"]
+    data = rng.choice(np.array([-128, 127], np.int8), w.shape) if rng.integers(2) else w.array()
+    quant = Quant((w.type.scale,), (int(rng.choice([-128, 127, -37])),))
+    weights = Tensor("w", replace(w.type, quant=quant), data)
+    graph = replace(case.graph, tensors={**case.graph.tensors, "w": weights})
+    return replace(case, graph=graph, no_litert="int8 files have symmetric weights")

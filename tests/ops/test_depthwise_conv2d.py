@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from tests.ops.conformance import Case, OpConformance, activation, make_case, random_quant
-from tests.ops.convolutions import choice, fitting_output, random_bias, random_padding, random_weights
+from tests.ops.convolutions import (
+    choice,
+    fitting_output,
+    random_bias,
+    random_padding,
+    random_weights,
+    with_asymmetric_weights,
+)
 from tinyforge.ops.base import Activation
 from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
 
@@ -43,6 +50,11 @@ def depthwise_case(rng: np.random.Generator, i: int) -> Case:
     op = DepthwiseConv2D(stride, dilation, padding, multiplier, list(Activation)[int(rng.integers(4))])
     out = activation("y", op.infer([x, weights])[0], fitting_output(rng, quant, weights, taps))
     return make_case(rng, op, [x, weights, *bias], [out])
+
+
+class TestAsymmetricWeights(OpConformance):
+    def cases(self, rng: np.random.Generator) -> list[Case]:
+        return [with_asymmetric_weights(rng, depthwise_case(rng, i)) for i in (0, 1, 4, 6, 8, 9)]
 
 
 class TestDepthwiseConv2D(OpConformance):

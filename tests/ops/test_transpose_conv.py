@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.ops.conformance import Case, OpConformance, activation, make_case, random_quant
-from tests.ops.convolutions import choice, fitting_output, random_bias, random_weights
+from tests.ops.convolutions import choice, fitting_output, random_bias, random_weights, with_asymmetric_weights
 from tests.tflite_writer import same_padding
 from tinyforge.ops.base import Activation
 from tinyforge.ops.transpose_conv import TransposeConv
@@ -34,3 +34,8 @@ def transpose_case(rng: np.random.Generator, i: int) -> Case:
 class TestTransposeConv(OpConformance):
     def cases(self, rng: np.random.Generator) -> list[Case]:
         return [transpose_case(rng, i) for i in range(80)]
+
+
+class TestAsymmetricWeights(OpConformance):
+    def cases(self, rng: np.random.Generator) -> list[Case]:
+        return [with_asymmetric_weights(rng, transpose_case(rng, i)) for i in range(8)]

@@ -251,6 +251,13 @@ def _weighted(kind: str, x: tuple[int, ...], w: tuple[int, ...], out: tuple[int,
     return build
 
 
+def _transpose_conv(b: GraphBuilder) -> tuple[list[str], list[str]]:
+    x = b.input((1, 4, 5, 3), U8)
+    fields = {"stride": (2, 2), "padding": (0, 1, 0, 1), "output_hw": (8, 10), "activation": NONE}
+    operands = [x, b.const((4, 3, 3, 3), (0.04, 201)), b.bias(4)]
+    return [x], [b.op("transpose_conv", operands, (1, 8, 10, 4), (0.31, 90), **fields)]
+
+
 def _binary(kind: str, quant: tuple[float, int] = (0.07, 99), **fields: Any) -> Any:
     def build(b: GraphBuilder) -> tuple[list[str], list[str]]:
         names = [b.input((1, 4, 6, 3), U8), b.input((1, 4, 6, 3), U8 if kind.endswith("imum") else (0.02, 40))]
@@ -269,6 +276,7 @@ UINT8_CASES = {
     "depthwise": _weighted(
         "depthwise_conv2d", SHAPE, (1, 3, 3, 6), (1, 6, 8, 6), **CONV | {"padding": (1, 1, 1, 1), "multiplier": 2}
     ),
+    "transpose_conv": _transpose_conv,
     "fully_connected": _weighted("fully_connected", (1, 12), (5, 12), (1, 5), keep_dims=False, **NO_ACT),
     "average_pool2d": _unary("average_pool2d", SHAPE, (1, 3, 4, 3), **POOL),
     "max_pool2d": _unary("max_pool2d", SHAPE, (1, 3, 4, 3), **POOL),

@@ -17,7 +17,7 @@ from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_p
 from tinyforge.ops.conv2d import out_extent
 from tinyforge.ops.depthwise_planes import MAX_ROWS, pack_constants, plane_layout
 from tinyforge.ops.requant import Rescale, accumulator_range
-from tinyforge.ops.scaling import channel_multipliers
+from tinyforge.ops.scaling import channel_multipliers, weights_without_zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class DepthwiseConv2D(Op):
         needed = Window(axes[0].needed(window.rows), axes[1].needed(window.cols))
         zero = ins[0].type.zero_point
         x = np.repeat(padded_piece(pieces[0], needed, zero)[0] - zero, self.multiplier, axis=2)
-        acc = self._accumulate(x, ins[1].array()[0].astype(np.int64) - ins[1].type.zero_point, window)
+        acc = self._accumulate(x, weights_without_zero(ins)[0], window)
         if len(ins) > 2:
             acc = acc + ins[2].array().astype(np.int64)
         multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, ins[1].shape[3])
@@ -112,6 +112,7 @@ class DepthwiseConv2D(Op):
                 ("dilation_w", self.dilation[1]),
                 ("pad_left", self.padding[2]),
                 ("in_zero", ins[0].type.zero_point),
+                ("w_zero", ins[1].type.zero_point),
                 ("out_zero", outs[0].type.zero_point),
                 ("lo", lo),
                 ("hi", hi),
@@ -129,7 +130,7 @@ class DepthwiseConv2D(Op):
         _, kh, kw, channels = ins[1].shape
         stride, pad = self.stride[1], self.padding[2]
         layout = plane_layout(kh, kw, stride, outs[0].shape[2], ins[0].shape[3], pad)
-        w, bias = ins[1].array()[0].astype(np.int64), folded_bias(ins)
+        w, bias = weights_without_zero(ins)[0], folded_bias(ins)
         multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, channels)
         lo, hi = activation_range(self.activation, outs[0].type)
         zero = outs[0].type.zero_point
@@ -163,7 +164,7 @@ class DepthwiseConv2D(Op):
 
 def folded_bias(ins: Sequence[Tensor]) -> IntArray:
     """Bias with the input zero point folded in, one per output channel: padding then reads as the zero point."""
-    w = ins[1].array().astype(np.int64)
+    w = weights_without_zero(ins)
     bias = ins[2].array().astype(np.int64) if len(ins) > 2 else np.zeros(w.shape[3], np.int64)
     return np.asarray(bias - ins[0].type.zero_point * w.sum(axis=(0, 1, 2)), np.int64)
 

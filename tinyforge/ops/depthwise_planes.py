@@ -54,10 +54,11 @@ class Packed:
 
 
 def pack_constants(w: IntArray, bias: IntArray, rescale: Rescale, stride: int, par: int) -> Packed:
-    """w (KH, KW, channels) int8 range; ``bias``: input zero point folded in, as the accumulators of ``rescale``.
+    """w (KH, KW, channels) in [-255, 255]; ``bias``: input zero point folded in, as the accumulators of ``rescale``.
     Takes the shortest requantisation that is proven exact."""
     flat = w.reshape(-1, w.shape[2])
-    most_bits = min(8, 16 - int(np.ceil(np.log2(max(2, flat.shape[0])))))
+    wide = int(np.abs(flat).max(initial=0) > 128)  # asymmetric weights need a bit more
+    most_bits = min(8, 16 - int(np.ceil(np.log2(max(2, flat.shape[0]))))) - wide
     scaled = scaled_form(rescale, bias, most_bits)
     if scaled is not None:
         with_add = bool(scaled.add.any())

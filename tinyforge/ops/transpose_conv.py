@@ -14,7 +14,7 @@ from tinyforge.ir.program import KernelCall, RowInput, Table
 from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import AxisMap, Interval, Window
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_piece, require, require_int8
-from tinyforge.ops.scaling import channel_multipliers
+from tinyforge.ops.scaling import channel_multipliers, weights_without_zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class TransposeConv(Op):
         needed = Window(axes[0].needed(window.rows), axes[1].needed(window.cols))
         zero = ins[0].type.zero_point
         x = padded_piece(pieces[0], needed, zero)[0] - zero
-        acc = self._scatter(x, ins[1].array().astype(np.int64), needed, window)
+        acc = self._scatter(x, weights_without_zero(ins), needed, window)
         if len(ins) > 2:
             acc = acc + ins[2].array().astype(np.int64)
         multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, ins[1].shape[0])
@@ -117,6 +117,7 @@ class TransposeConv(Op):
                 ("pad_top", self.padding[0]),
                 ("pad_left", self.padding[2]),
                 ("in_zero", ins[0].type.zero_point),
+                ("w_zero", ins[1].type.zero_point),
                 ("out_zero", outs[0].type.zero_point),
                 ("lo", lo),
                 ("hi", hi),
