@@ -37,6 +37,7 @@ def check(folder: Path, board_name: str, toolchain: str, emulator: str, rows: bo
     assert result.arena_high_water_bytes == ARENA_BYTES
     assert 0 < result.stack_high_water_bytes < firmware.stack_region_bytes
     assert result.cycles is None
+    assert result.compiler == firmware.compiler
     counted = run_emulator(firmware, [INPUTS]).instructions
     # What the protocol does around the call is counted by the board, in steps of its clock (40 instructions).
     assert 0 <= result.instructions - counted < 140 + 60 * 8 * rows

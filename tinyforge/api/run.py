@@ -181,8 +181,13 @@ class _Run:
 
     def _on_device(self, firmware: Firmware, inputs: Sequence[Array], trace: bool) -> RunResult:
         """Traces come from the instruction counter's runner, whatever the run itself used."""
+        from tinyforge.device.board import run_board, run_booted
         from tinyforge.device.emulate.run import run_emulator
 
+        if self.on == "board" and not trace:
+            return run_board(self.folder, firmware.board, inputs, emulator=self.emulator)
+        if self.emulator == "qemu" and not trace:
+            return run_booted(firmware, inputs, "qemu")
         return run_emulator(firmware, inputs)
 
     def _explain(

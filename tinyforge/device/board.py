@@ -10,7 +10,7 @@ from pathlib import Path
 from tinyforge.codegen.build_info import BuildInfo, load_build_info
 from tinyforge.device.client import DeviceClient, DeviceTensor, Hello, RefusedError, Status
 from tinyforge.device.emulate.process import booted, choose_emulator
-from tinyforge.device.flash.emulated import flash_content, flash_file
+from tinyforge.device.flash.emulated import flash_content, flash_file, flashed_compiler
 from tinyforge.device.result import Array, RunResult, pack_samples, unpack_outputs
 from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import DeviceError, UsageError
@@ -46,6 +46,7 @@ def run_board(
     chosen = choose_emulator(board, emulator)
     with booted(board, flash_file(build_dir, board), chosen) as url:
         result = _run_on(url, board, info, inputs, progress)
+    result = replace(result, compiler=flashed_compiler(build_dir, board))
     return _as_instructions(result, board, chosen)
 
 

@@ -64,7 +64,7 @@ class _Session:
         self.limit = limit
         self.arena = self.image.address(f"{self.info.name}_arena")
         self.rows = row_layout(self.info)
-        self.row_buffer = self.image.address("row") if self.rows is not None else 0
+        self.row_buffer = self.image.address("tfb_row_buffer") if self.rows is not None else 0
         self.addresses = [self.machine.call(t.getter) for t in (*self.info.inputs, *self.info.outputs)]
         self.traces = TraceBuffer(self.info, len(self.samples)) if firmware.trace else None
         self.sample = 0

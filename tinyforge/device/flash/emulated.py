@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,15 @@ _ERASED = b"\xff"
 def flash_file(build_dir: Path, board: Board) -> Path:
     """Where the flash of `board` lies for a build; the file ends where everything behind is erased."""
     return metadata_dir(build_dir) / "board" / board.name / "flash.bin"
+
+
+def flashed_compiler(build_dir: Path, board: Board) -> str:
+    """Compiler of what was flashed last, empty where nobody knows."""
+    try:
+        noted = json.loads(flash_file(build_dir, board).with_suffix(".json").read_text(encoding="utf-8"))
+        return str(noted["compiler"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def flash_content(segments: tuple[Segment, ...], board: Board) -> bytes:
@@ -44,6 +54,7 @@ class EmulatedFlasher:
         path = flash_file(_build_dir(firmware), firmware.board)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+        path.with_suffix(".json").write_text(json.dumps({"compiler": firmware.compiler}) + "\n", encoding="utf-8")
         verified = path.read_bytes() == content
         if not verified:
             raise DeviceError(f"{path} does not hold what was written to it; is the disk full?")
