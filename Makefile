@@ -34,7 +34,7 @@ check: $(READY) ## lint and types only
 	$(BIN)/mypy
 
 golden: $(READY) ## rewrite the expected texts in tests/ after an intended change
-	TINYFORGE_UPDATE_GOLDENS=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/golden tests/unit/test_cli_help.py
+	TINYFORGE_UPDATE_GOLDENS=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/golden tests/cli/test_help.py
 
 bench: $(READY) ## measure the benchmark models and print the table of docs/benchmarks.md
 	$(BIN)/python scripts/bench.py

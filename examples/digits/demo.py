@@ -58,9 +58,8 @@ def main() -> int:
     equal = report.ok and counted.ok and slower.ok
     mark = "[green]✓[/] every output equals" if equal else "[red]✗ outputs differ from"
     console.print(f"{mark} TensorFlow Lite's reference kernels; {time.monotonic() - start:.0f} s")
-    console.print(
-        f"  the C is in [bold]{build.out.relative_to(ROOT)}[/]; a page about it: tinyforge report {build.out.relative_to(ROOT)}"
-    )
+    place = build.out.relative_to(ROOT)
+    console.print(f"  the C is in [bold]{place}[/]; a page about it: tinyforge report {place}")
     if options.svg:
         console.save_svg(options.svg, title="make demo")
     return 0 if equal else 1

@@ -48,7 +48,7 @@ def flash(
 ) -> FlashResult:
     """Link the build folder ``build`` with the firmware of ``board`` (default: the one it was compiled for) and write
     it there. Raises DeviceError when the board does not take it, ToolMissing without compiler or flasher."""
-    from tinyforge.device.flash import flash_firmware  # type: ignore[import-not-found,unused-ignore]
+    from tinyforge.device.flash import flash_firmware
     from tinyforge.toolchain.firmware import build_firmware
 
     folder = Path(build)

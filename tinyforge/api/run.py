@@ -19,6 +19,7 @@ from tinyforge.api.compare import (
 )
 from tinyforge.api.compile import MODEL_COPY, compile
 from tinyforge.api.edges import load_arrays, random_inputs, to_compiled, to_file
+from tinyforge.api.flash import flash
 from tinyforge.api.network import read_network
 from tinyforge.api.progress import Progress, quiet
 from tinyforge.codegen.build_info import BuildInfo, load_build_info, metadata_dir
@@ -95,6 +96,7 @@ def run(
     reference: str | Path | None = None,
     samples: int | None = None,
     toolchain: str = "zig",
+    port: str | None = None,
     seed: int = 0,
     progress: Progress = quiet,
 ) -> RunReport:
@@ -102,14 +104,20 @@ def run(
 
     ``inputs``: an ``.npz`` file with ``input_0`` ..., or one array (samples, *shape) a model input; random ones
     without. ``reference``: an ``.npz`` file with ``output_0`` ...; without it the integer interpreter is the reference.
+    ``port``: serial port of a real board.
     Raises UsageError for inputs that do not fit, DeviceError when the run itself fails.
     """
     _check(on, emulator, samples)
     if Path(build).is_file():
         with tempfile.TemporaryDirectory(prefix="tinyforge.") as folder:
             made = compile(build, board=board or "emulated_m7", out=Path(folder) / "build", progress=progress)
-            return _Run(made.out, on, board, emulator, toolchain, progress).report(inputs, reference, samples, seed)
-    return _Run(Path(build), on, board, emulator, toolchain, progress).report(inputs, reference, samples, seed)
+            if on == "board":
+                flash(made.out, toolchain=toolchain, progress=progress)
+            target = _Target(on, made.info.board, emulator, toolchain, port)
+            return _Run(made.out, target, progress).report(inputs, reference, samples, seed)
+    info = load_build_info(Path(build))
+    target = _Target(on, board or info.board, emulator, toolchain, port)
+    return _Run(Path(build), target, progress).report(inputs, reference, samples, seed)
 
 
 def _check(on: str, emulator: str | None, samples: int | None) -> None:
@@ -121,15 +129,26 @@ def _check(on: str, emulator: str | None, samples: int | None) -> None:
         raise UsageError(f"--samples {samples} makes no sense; give 1 or more")
 
 
-class _Run:
-    """One build on one runner."""
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a build runs on."""
 
-    def __init__(
-        self, folder: Path, on: str, board: str | None, emulator: str | None, toolchain: str, progress: Progress
-    ) -> None:
-        self.folder, self.on, self.emulator, self.toolchain, self.progress = folder, on, emulator, toolchain, progress
+    on: str
+    board: str
+    emulator: str | None
+    toolchain: str
+    port: str | None
+
+    def __str__(self) -> str:
+        return "this machine" if self.on == "host" else f"{self.board} ({self.on})"
+
+
+class _Run:
+    """One build on one target."""
+
+    def __init__(self, folder: Path, target: _Target, progress: Progress) -> None:
+        self.folder, self.target, self.progress = folder, target, progress
         self.info = load_build_info(folder)
-        self.board = board or self.info.board
         network = read_network(metadata_dir(folder) / MODEL_COPY, str(self.info.options.get("io", "int8")))
         if network.sha256 != self.info.source_sha256:
             raise UsageError(f"{folder}: the model kept in it was changed; compile it again")
@@ -140,7 +159,7 @@ class _Run:
     ) -> RunReport:
         given = self._inputs(inputs, samples, seed)
         count = len(given[0])
-        self.progress(f"running {count} samples on {self._where()}")
+        self.progress(f"running {count} samples on {self.target}")
         result, linked = self._execute(given, trace=False)
         self.progress("comparing with the reference")
         expected = recorded(self.graph, Path(reference), count) if reference else interpreted(self.graph, given)
@@ -155,9 +174,6 @@ class _Run:
             explanation=self._explain(result, comparison, expected, given, reference),
         )
 
-    def _where(self) -> str:
-        return "this machine" if self.on == "host" else f"{self.board} ({self.on})"
-
     def _inputs(self, inputs: str | Path | Sequence[Array] | None, samples: int | None, seed: int) -> list[Array]:
         if inputs is None:
             return random_inputs(self.graph, samples or _RANDOM_SAMPLES, seed)
@@ -170,25 +186,37 @@ class _Run:
 
     def _execute(self, inputs: Sequence[Array], trace: bool) -> tuple[RunResult, int | None]:
         """The run, and the size of the arena's symbol in the image."""
-        if self.on == "host":
+        if self.target.on == "host":
             from tinyforge.device.host import run_host
 
             return run_host(self.folder, inputs, trace=trace), None
+        if self.target.on == "board" and not trace:
+            return self._on_board(inputs), None
         from tinyforge.toolchain.firmware import build_firmware
 
-        firmware = build_firmware(self.folder, load_board(self.board), self.toolchain, trace=trace)
-        return self._on_device(firmware, inputs, trace), firmware.arena_linked_bytes
+        firmware = build_firmware(self.folder, load_board(self.target.board), self.target.toolchain, trace=trace)
+        return self._on_emulator(firmware, inputs, trace), firmware.arena_linked_bytes
 
-    def _on_device(self, firmware: Firmware, inputs: Sequence[Array], trace: bool) -> RunResult:
-        """Traces come from the instruction counter's runner, whatever the run itself used."""
-        from tinyforge.device.board import run_board, run_booted
+    def _on_emulator(self, firmware: Firmware, inputs: Sequence[Array], trace: bool) -> RunResult:
+        """QEMU plays the whole board. Traces always come from the instruction counter."""
+        if self.target.emulator == "qemu" and not trace:
+            from tinyforge.device.board import run_booted
+
+            return run_booted(firmware, inputs, "qemu")
         from tinyforge.device.emulate.run import run_emulator
 
-        if self.on == "board" and not trace:
-            return run_board(self.folder, firmware.board, inputs, emulator=self.emulator)
-        if self.emulator == "qemu" and not trace:
-            return run_booted(firmware, inputs, "qemu")
         return run_emulator(firmware, inputs)
+
+    def _on_board(self, inputs: Sequence[Array]) -> RunResult:
+        from tinyforge.device.board import run_board
+
+        def tell(done: int, total: int) -> None:
+            self.progress("samples over the serial line", done, total)
+
+        board = load_board(self.target.board)
+        return run_board(
+            self.folder, board, inputs, port=self.target.port, emulator=self.target.emulator, progress=tell
+        )
 
     def _explain(
         self,

@@ -21,8 +21,12 @@ def doctor(json: Json = False) -> None:
         rows = table("", "tool", "found", "used for")
         for tool in diagnosis.tools:
             mark = "[green]ok[/]" if tool.found else "[red]no[/]" if tool.needed else "[yellow]--[/]"
-            rows.add_row(mark, tool.name, tool.found or f"missing: {tool.get}", tool.purpose)
-        verdict = "Everything needed is here." if diagnosis.healthy else "[red]Something needed is missing.[/]"
+            rows.add_row(
+                mark, tool.name, tool.version or f"missing: {tool.how_to_get}".replace("[", "\\["), tool.used_for
+            )
+        verdict = "Everything needed is here."
+        if not diagnosis.healthy:
+            verdict = f"[red]Something needed is missing.[/] {diagnosis.trouble}"
         show(rows, verdict)
     if not diagnosis.healthy:
         raise typer.Exit(_TOOL_MISSING)

@@ -11,6 +11,7 @@ from tinyforge.cli.options import (
     Json,
     On,
     OtherBoard,
+    Port,
     Reference,
     Samples,
     Toolchain,
@@ -27,6 +28,7 @@ def run(
     inputs: Inputs = None,
     reference: Reference = None,
     samples: Samples = None,
+    port: Port = None,
     toolchain: Toolchain = "zig",
     json: Json = False,
 ) -> None:
@@ -45,6 +47,7 @@ def run(
             reference=reference,
             samples=samples,
             toolchain=toolchain,
+            port=port,
             progress=report,
         )
     if json:

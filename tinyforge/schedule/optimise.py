@@ -178,7 +178,7 @@ def _planned(choice: tuple[_Option, MemoryPlan], options: Options) -> tuple[int,
 
 
 def _node_name(space: Space, step: int) -> str:
-    return space.graph.nodes[step].name if space.graph.nodes else "nothing"
+    return space.graph.nodes[step].name.split(";")[0] if space.graph.nodes else "nothing"
 
 
 def _refusal(

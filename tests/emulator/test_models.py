@@ -1,0 +1,49 @@
+"""Every real model as linked firmware, instruction by instruction: outputs, memory as planned, nothing outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import tinyforge
+from tests.shared import COMPILED, DIGITS, DIGITS_GOLDEN, MLPERF, golden, shared_model
+
+# Millions of executed instructions on the Cortex-M7, never to be exceeded again.
+INSTRUCTION_LIMITS = {
+    "mlperf_ad_toycar_int8": 0.58,
+    "mlperf_ic_resnet8_int8": 29.6,
+    "mlperf_kws_dscnn_int8": 7.6,
+    "mlperf_vww96_mobilenetv1_int8": 24.0,
+    "tflm_person_detect_int8": 22.7,
+    "tinyengine_mcunet_vww_int8": 47.4,
+}
+
+
+def check(model: Path, recorded: Path, board: str, out: Path, samples: int = 1) -> tinyforge.api.run.RunReport:  # type: ignore[name-defined]
+    built = tinyforge.compile(model, board=board, out=out)
+    report = tinyforge.run(built.out, on="emulator", inputs=recorded, reference=recorded, samples=samples)
+    assert report.ok, report.explanation
+    assert report.arena_linked_bytes == built.info.arena_bytes
+    assert report.result.arena_high_water_bytes <= built.info.arena_bytes
+    assert 0 < report.result.stack_high_water_bytes <= built.info.stack_bytes
+    return report
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMPILED)
+def test_m7(name: str, tmp_path: Path) -> None:
+    report = check(shared_model(name), golden(name), "emulated_m7", tmp_path / "build")
+    assert report.result.instructions <= INSTRUCTION_LIMITS.get(name, 1e9) * 1e6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("board", ["emulated_m0plus", "emulated_m4", "emulated_m33"])
+@pytest.mark.parametrize("name", MLPERF)
+def test_mlperf_on_other_cores(name: str, board: str, tmp_path: Path) -> None:
+    check(shared_model(name), golden(name), board, tmp_path / "build")
+
+
+@pytest.mark.parametrize("board", ["emulated_m0plus", "emulated_m4", "emulated_m7", "emulated_m33"])
+def test_digits_on_every_core(board: str, tmp_path: Path) -> None:
+    check(DIGITS, DIGITS_GOLDEN, board, tmp_path / "build", samples=3)
