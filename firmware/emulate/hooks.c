@@ -13,196 +13,207 @@
 #endif
 
 enum {
-  OWNER_INHERIT = 0xffff, /* code that belongs to whichever operator called it */
-  NO_BLOCK = -1,
-  REG_PC = 11,            /* UC_ARM_REG_PC */
-  WRITE_ACCESS = 17,      /* UC_MEM_WRITE */
-  FLAG_WRITE = 1,
-  FLAG_UNALIGNED = 2,
-  UNALIGNED_LOOKS = 256
+    OWNER_INHERIT = 0xffff, /* code that belongs to whichever operator called it */
+    NO_BLOCK = -1,
+    REG_PC = 11,       /* UC_ARM_REG_PC */
+    WRITE_ACCESS = 17, /* UC_MEM_WRITE */
+    FLAG_WRITE = 1,
+    FLAG_UNALIGNED = 2,
+    UNALIGNED_LOOKS = 256
 };
 
 typedef struct {
-  uint32_t address;
-  uint32_t size;
-  uint32_t instructions;
-  int32_t next; /* another block that starts at the same address */
-  uint32_t owner;
-  uint32_t unaligned; /* unaligned accesses looked at */
-  uint64_t count;
-  uint64_t fell_through; /* times the block behind it in memory came next */
+    uint32_t address;
+    uint32_t size;
+    uint32_t instructions;
+    int32_t next; /* another block that starts at the same address */
+    uint32_t owner;
+    uint32_t unaligned; /* unaligned accesses looked at */
+    uint64_t count;
+    uint64_t fell_through; /* times the block behind it in memory came next */
 } tfh_block_record;
 
 typedef struct {
-  uint32_t begin;
-  uint32_t end;
-  uint64_t reads;
-  uint64_t writes;
-  uint64_t read_bytes;
-  uint64_t written_bytes;
+    uint32_t begin;
+    uint32_t end;
+    uint64_t reads;
+    uint64_t writes;
+    uint64_t read_bytes;
+    uint64_t written_bytes;
 } tfh_region;
 
 typedef struct {
-  uint32_t pc;
-  uint32_t address;
-  uint32_t size;
-  uint32_t flags; /* FLAG_WRITE, FLAG_UNALIGNED */
+    uint32_t pc;
+    uint32_t address;
+    uint32_t size;
+    uint32_t flags; /* FLAG_WRITE, FLAG_UNALIGNED */
 } tfh_violation;
 
 typedef struct {
-  uint32_t code_base;
-  uint32_t code_bytes;
-  const uint8_t *code;
-  const uint16_t *owner; /* per halfword of code: operator number + 1, 0 for none, or OWNER_INHERIT */
-  int32_t *first;        /* per halfword of code: newest block that starts there */
-  tfh_block_record *blocks;
-  uint32_t capacity;
-  uint32_t used;
-  int32_t previous;
-  uint32_t current; /* owner now running */
-  uint64_t instructions;
-  uint64_t limit; /* stop when this many were executed; 0: never */
-  uint32_t overflowed;
-  uint32_t stopped;
-  tfh_region *regions;
-  uint32_t region_count;
-  uint32_t violation_capacity;
-  uint32_t aligned_only; /* the core faults on every unaligned access */
-  uint32_t padding;
-  tfh_violation *violations;
-  uint64_t violation_count;
-  int (*emu_stop)(void *uc);
-  int (*reg_read)(void *uc, int reg, void *value);
+    uint32_t code_base;
+    uint32_t code_bytes;
+    const uint8_t *code;
+    const uint16_t *owner; /* per halfword of code: operator number + 1, 0 for none, or OWNER_INHERIT */
+    int32_t *first;        /* per halfword of code: newest block that starts there */
+    tfh_block_record *blocks;
+    uint32_t capacity;
+    uint32_t used;
+    int32_t previous;
+    uint32_t current; /* owner now running */
+    uint64_t instructions;
+    uint64_t limit; /* stop when this many were executed; 0: never */
+    uint32_t overflowed;
+    uint32_t stopped;
+    tfh_region *regions;
+    uint32_t region_count;
+    uint32_t violation_capacity;
+    uint32_t aligned_only; /* the core faults on every unaligned access */
+    uint32_t padding;
+    tfh_violation *violations;
+    uint64_t violation_count;
+    int (*emu_stop)(void *uc);
+    int (*reg_read)(void *uc, int reg, void *value);
 } tfh_state;
 
 /* Thumb: a first halfword of 0b11101, 0b11110 or 0b11111 in the top bits starts a 32-bit instruction. */
-static uint32_t count_instructions(const uint8_t *code, uint32_t size) {
-  uint32_t n = 0u;
-  for (uint32_t at = 0u; at < size; n++) {
-    at += (uint32_t)(code[at + 1u] >> 3) >= 0x1du ? 4u : 2u;
-  }
-  return n;
-}
-
-static int32_t add_block(tfh_state *s, uint32_t slot, uint32_t address, uint32_t size) {
-  if (s->used >= s->capacity) {
-    s->overflowed = 1u;
-    return NO_BLOCK;
-  }
-  const int32_t index = (int32_t)s->used++;
-  tfh_block_record *record = &s->blocks[index];
-  record->address = address;
-  record->size = size;
-  record->instructions = count_instructions(s->code + (address - s->code_base), size);
-  record->owner = s->current;
-  record->next = s->first[slot];
-  record->unaligned = 0u;
-  record->count = 0u;
-  record->fell_through = 0u;
-  s->first[slot] = index;
-  return index;
-}
-
-static int32_t find_block(tfh_state *s, uint32_t address, uint32_t size) {
-  const uint32_t slot = (address - s->code_base) >> 1;
-  for (int32_t i = s->first[slot]; i != NO_BLOCK; i = s->blocks[i].next) {
-    if (s->blocks[i].size == size && s->blocks[i].owner == s->current) {
-      return i;
+static uint32_t count_instructions(const uint8_t *code, uint32_t size)
+{
+    uint32_t n = 0u;
+    for (uint32_t at = 0u; at < size; n++) {
+        at += (uint32_t)(code[at + 1u] >> 3) >= 0x1du ? 4u : 2u;
     }
-  }
-  return add_block(s, slot, address, size);
+    return n;
 }
 
-TFH_EXPORT void tfh_block(void *uc, uint64_t where, uint32_t size, void *user) {
-  tfh_state *s = (tfh_state *)user;
-  const uint32_t address = (uint32_t)where & ~1u;
-  if (address - s->code_base >= s->code_bytes || size > s->code_bytes - (address - s->code_base)) {
-    s->previous = NO_BLOCK;
-    return;
-  }
-  const uint16_t owner = s->owner[(address - s->code_base) >> 1];
-  if (owner != (uint16_t)OWNER_INHERIT) {
-    s->current = owner;
-  }
-  if (s->previous != NO_BLOCK) {
-    tfh_block_record *before = &s->blocks[s->previous];
-    before->fell_through += before->address + before->size == address ? 1u : 0u;
-  }
-  s->previous = find_block(s, address, size);
-  if (s->previous == NO_BLOCK) {
-    return;
-  }
-  s->blocks[s->previous].count++;
-  s->instructions += s->blocks[s->previous].instructions;
-  if (s->limit != 0u && s->instructions > s->limit) {
-    s->stopped = 1u;
-    s->emu_stop(uc);
-  }
+static int32_t add_block(tfh_state *s, uint32_t slot, uint32_t address, uint32_t size)
+{
+    if (s->used >= s->capacity) {
+        s->overflowed = 1u;
+        return NO_BLOCK;
+    }
+    const int32_t index = (int32_t)s->used++;
+    tfh_block_record *record = &s->blocks[index];
+    record->address = address;
+    record->size = size;
+    record->instructions = count_instructions(s->code + (address - s->code_base), size);
+    record->owner = s->current;
+    record->next = s->first[slot];
+    record->unaligned = 0u;
+    record->count = 0u;
+    record->fell_through = 0u;
+    s->first[slot] = index;
+    return index;
 }
 
-static void note_violation(tfh_state *s, uint32_t pc, uint32_t address, uint32_t size, uint32_t flags) {
-  if (s->violation_count < s->violation_capacity) {
-    tfh_violation *v = &s->violations[s->violation_count];
-    v->pc = pc;
-    v->address = address;
-    v->size = size;
-    v->flags = flags;
-  }
-  s->violation_count++;
+static int32_t find_block(tfh_state *s, uint32_t address, uint32_t size)
+{
+    const uint32_t slot = (address - s->code_base) >> 1;
+    for (int32_t i = s->first[slot]; i != NO_BLOCK; i = s->blocks[i].next) {
+        if (s->blocks[i].size == size && s->blocks[i].owner == s->current) {
+            return i;
+        }
+    }
+    return add_block(s, slot, address, size);
+}
+
+TFH_EXPORT void tfh_block(void *uc, uint64_t where, uint32_t size, void *user)
+{
+    tfh_state *s = (tfh_state *)user;
+    const uint32_t address = (uint32_t)where & ~1u;
+    if (address - s->code_base >= s->code_bytes || size > s->code_bytes - (address - s->code_base)) {
+        s->previous = NO_BLOCK;
+        return;
+    }
+    const uint16_t owner = s->owner[(address - s->code_base) >> 1];
+    if (owner != (uint16_t)OWNER_INHERIT) {
+        s->current = owner;
+    }
+    if (s->previous != NO_BLOCK) {
+        tfh_block_record *before = &s->blocks[s->previous];
+        before->fell_through += before->address + before->size == address ? 1u : 0u;
+    }
+    s->previous = find_block(s, address, size);
+    if (s->previous == NO_BLOCK) {
+        return;
+    }
+    s->blocks[s->previous].count++;
+    s->instructions += s->blocks[s->previous].instructions;
+    if (s->limit != 0u && s->instructions > s->limit) {
+        s->stopped = 1u;
+        s->emu_stop(uc);
+    }
+}
+
+static void note_violation(tfh_state *s, uint32_t pc, uint32_t address, uint32_t size, uint32_t flags)
+{
+    if (s->violation_count < s->violation_capacity) {
+        tfh_violation *v = &s->violations[s->violation_count];
+        v->pc = pc;
+        v->address = address;
+        v->size = size;
+        v->flags = flags;
+    }
+    s->violation_count++;
 }
 
 /* Load/store multiple, double, exclusive and FPU transfers need word alignment on every core, though QEMU's M-profile
  * does not trap them. */
-static uint32_t needs_alignment(const tfh_state *s, uint32_t pc) {
-  if (s->aligned_only != 0u) {
-    return 1u;
-  }
-  if (pc - s->code_base >= s->code_bytes) {
-    return 0u;
-  }
-  const uint32_t top = s->code[pc - s->code_base + 1u];
-  return (top >= 0xc0u && top <= 0xcfu) || (top & 0xfeu) == 0xe8u || (top & 0xfeu) == 0xecu;
+static uint32_t needs_alignment(const tfh_state *s, uint32_t pc)
+{
+    if (s->aligned_only != 0u) {
+        return 1u;
+    }
+    if (pc - s->code_base >= s->code_bytes) {
+        return 0u;
+    }
+    const uint32_t top = s->code[pc - s->code_base + 1u];
+    return (top >= 0xc0u && top <= 0xcfu) || (top & 0xfeu) == 0xe8u || (top & 0xfeu) == 0xecu;
 }
 
 /* Asking for the PC inside a block costs far more than the access, and plain loads may be unaligned all the time:
  * only the first accesses of each block are looked at. */
-static void check_alignment(tfh_state *s, void *uc, uint32_t address, uint32_t size, uint32_t flags) {
-  if (s->aligned_only == 0u && s->previous != NO_BLOCK && s->blocks[s->previous].unaligned++ >= UNALIGNED_LOOKS) {
-    return;
-  }
-  uint32_t pc = 0u;
-  s->reg_read(uc, REG_PC, &pc);
-  if (needs_alignment(s, pc & ~1u)) {
-    note_violation(s, pc, address, size, flags | FLAG_UNALIGNED);
-  }
+static void check_alignment(tfh_state *s, void *uc, uint32_t address, uint32_t size, uint32_t flags)
+{
+    if (s->aligned_only == 0u && s->previous != NO_BLOCK && s->blocks[s->previous].unaligned++ >= UNALIGNED_LOOKS) {
+        return;
+    }
+    uint32_t pc = 0u;
+    s->reg_read(uc, REG_PC, &pc);
+    if (needs_alignment(s, pc & ~1u)) {
+        note_violation(s, pc, address, size, flags | FLAG_UNALIGNED);
+    }
 }
 
-TFH_EXPORT void tfh_memory(void *uc, int type, uint64_t where, int size, int64_t value, void *user) {
-  tfh_state *s = (tfh_state *)user;
-  const uint32_t address = (uint32_t)where;
-  const uint32_t bytes = (uint32_t)size;
-  const uint32_t write = type == WRITE_ACCESS ? FLAG_WRITE : 0u;
-  (void)value;
-  if ((address & (bytes - 1u) & 3u) != 0u) {
-    check_alignment(s, uc, address, bytes, write);
-  }
-  for (uint32_t i = 0u; i < s->region_count; i++) {
-    tfh_region *region = &s->regions[i];
-    if (address >= region->begin && address < region->end && bytes <= region->end - address) {
-      if (write != 0u) {
-        region->writes++;
-        region->written_bytes += bytes;
-      } else {
-        region->reads++;
-        region->read_bytes += bytes;
-      }
-      return;
+TFH_EXPORT void tfh_memory(void *uc, int type, uint64_t where, int size, int64_t value, void *user)
+{
+    tfh_state *s = (tfh_state *)user;
+    const uint32_t address = (uint32_t)where;
+    const uint32_t bytes = (uint32_t)size;
+    const uint32_t write = type == WRITE_ACCESS ? FLAG_WRITE : 0u;
+    (void)value;
+    if ((address & (bytes - 1u) & 3u) != 0u) {
+        check_alignment(s, uc, address, bytes, write);
     }
-  }
-  uint32_t pc = 0u;
-  s->reg_read(uc, REG_PC, &pc);
-  note_violation(s, pc, address, bytes, write);
+    for (uint32_t i = 0u; i < s->region_count; i++) {
+        tfh_region *region = &s->regions[i];
+        if (address >= region->begin && address < region->end && bytes <= region->end - address) {
+            if (write != 0u) {
+                region->writes++;
+                region->written_bytes += bytes;
+            } else {
+                region->reads++;
+                region->read_bytes += bytes;
+            }
+            return;
+        }
+    }
+    uint32_t pc = 0u;
+    s->reg_read(uc, REG_PC, &pc);
+    note_violation(s, pc, address, bytes, write);
 }
 
 /* Size of the state, so that the Python side can check its own layout. */
-TFH_EXPORT uint32_t tfh_state_bytes(void) { return (uint32_t)sizeof(tfh_state); }
+TFH_EXPORT uint32_t tfh_state_bytes(void)
+{
+    return (uint32_t)sizeof(tfh_state);
+}

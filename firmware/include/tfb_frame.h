@@ -8,26 +8,26 @@
 #include <stdint.h>
 
 enum {
-  TFB_FRAME_MAX_BODY = 480,
-  TFB_FRAME_HEADER = 3,
-  TFB_FRAME_CRC = 4,
-  TFB_FRAME_MAX = TFB_FRAME_HEADER + TFB_FRAME_MAX_BODY + TFB_FRAME_CRC,
-  TFB_FRAME_MARK = 0xa5
+    TFB_FRAME_MAX_BODY = 480,
+    TFB_FRAME_HEADER = 3,
+    TFB_FRAME_CRC = 4,
+    TFB_FRAME_MAX = TFB_FRAME_HEADER + TFB_FRAME_MAX_BODY + TFB_FRAME_CRC,
+    TFB_FRAME_MARK = 0xa5
 };
 
 typedef enum {
-  TFB_FRAME_NONE,     /* nothing complete yet */
-  TFB_FRAME_READY,    /* a frame whose CRC is right */
-  TFB_FRAME_DAMAGED,  /* a frame whose CRC or coding is wrong: nothing in it can be trusted */
-  TFB_FRAME_TOO_LONG  /* more bytes than fit */
+    TFB_FRAME_NONE,    /* nothing complete yet */
+    TFB_FRAME_READY,   /* a frame whose CRC is right */
+    TFB_FRAME_DAMAGED, /* a frame whose CRC or coding is wrong: nothing in it can be trusted */
+    TFB_FRAME_TOO_LONG /* more bytes than fit */
 } tfb_frame_event;
 
 typedef struct {
-  uint8_t data[TFB_FRAME_MAX]; /* decoded type, seq, body, crc */
-  uint16_t length;             /* decoded so far */
-  uint8_t state;
-  uint8_t run;      /* literal bytes left in the present COBS block */
-  uint8_t zero_due; /* the block ends with an implied zero */
+    uint8_t data[TFB_FRAME_MAX]; /* decoded type, seq, body, crc */
+    uint16_t length;             /* decoded so far */
+    uint8_t state;
+    uint8_t run;      /* literal bytes left in the present COBS block */
+    uint8_t zero_due; /* the block ends with an implied zero */
 } tfb_receiver;
 
 /* Takes one received byte; after READY `data` holds the frame and `length` its bytes without the CRC. */

@@ -4,56 +4,63 @@
 
 #include "tfb_port.h"
 
-typedef struct {
-  uint32_t data;
-  uint32_t state; /* bit 0 transmit buffer full, bit 1 receive buffer full, bits 2 and 3 overruns */
-  uint32_t ctrl;  /* bit 0 transmit on, bit 1 receive on */
-  uint32_t intstatus;
-  uint32_t bauddiv;
-} cmsdk_uart;
+#define REG(address) (*(volatile uint32_t *)(address))
 
-typedef struct {
-  uint32_t ctrl; /* bit 0 on */
-  uint32_t value;
-  uint32_t reload;
-} cmsdk_timer;
-
-#define UART0 ((volatile cmsdk_uart *)TFB_UART_BASE)
-#define TIMER0 ((volatile cmsdk_timer *)0x40000000u)
+#define UART_DATA REG(TFB_UART_BASE + 0x0u)
+#define UART_STATE                                                                                                     \
+    REG(TFB_UART_BASE + 0x4u) /* bit 0 transmit buffer full, bit 1 receive buffer full, 2 and 3 overruns */
+#define UART_CTRL REG(TFB_UART_BASE + 0x8u) /* bit 0 transmit on, bit 1 receive on */
+#define UART_BAUDDIV REG(TFB_UART_BASE + 0x10u)
+#define TIMER_CTRL REG(0x40000000u) /* bit 0 on */
+#define TIMER_VALUE REG(0x40000004u)
+#define TIMER_RELOAD REG(0x40000008u)
 
 static uint32_t uart_errors;
 
-void tfb_bsp_init(void) {
-  UART0->bauddiv = TFB_CLOCK_HZ / TFB_UART_BAUD;
-  UART0->ctrl = 3u;
+void tfb_bsp_init(void)
+{
+    UART_BAUDDIV = TFB_CLOCK_HZ / TFB_UART_BAUD;
+    UART_CTRL = 3u;
 }
 
-uint32_t tfb_bsp_clock_hz(void) { return TFB_CLOCK_HZ; }
-
-int32_t tfb_bsp_getc(void) {
-  const uint32_t state = UART0->state;
-  if ((state & 0xcu) != 0u) {
-    UART0->state = state & 0xcu;
-    uart_errors++;
-  }
-  return (state & 2u) != 0u ? (int32_t)(UART0->data & 0xffu) : -1;
+uint32_t tfb_bsp_clock_hz(void)
+{
+    return TFB_CLOCK_HZ;
 }
 
-void tfb_bsp_putc(uint8_t byte) {
-  while ((UART0->state & 1u) != 0u) {
-  }
-  UART0->data = byte;
+int32_t tfb_bsp_getc(void)
+{
+    const uint32_t state = UART_STATE;
+    if ((state & 0xcu) != 0u) {
+        UART_STATE = state & 0xcu;
+        uart_errors++;
+    }
+    return (state & 2u) != 0u ? (int32_t)(UART_DATA & 0xffu) : -1;
 }
 
-uint32_t tfb_bsp_uart_errors(void) { return uart_errors; }
+void tfb_bsp_putc(uint8_t byte)
+{
+    while ((UART_STATE & 1u) != 0u) {
+    }
+    UART_DATA = byte;
+}
 
-uint32_t tfb_bsp_timer_start(void) {
-  TIMER0->ctrl = 0u;
-  TIMER0->reload = 0xffffffffu;
-  TIMER0->value = 0xffffffffu;
-  TIMER0->ctrl = 1u;
-  return TFB_CLOCK_HZ;
+uint32_t tfb_bsp_uart_errors(void)
+{
+    return uart_errors;
+}
+
+uint32_t tfb_bsp_timer_start(void)
+{
+    TIMER_CTRL = 0u;
+    TIMER_RELOAD = 0xffffffffu;
+    TIMER_VALUE = 0xffffffffu;
+    TIMER_CTRL = 1u;
+    return TFB_CLOCK_HZ;
 }
 
 /* The timer counts down. */
-uint32_t tfb_bsp_timer_read(void) { return 0xffffffffu - TIMER0->value; }
+uint32_t tfb_bsp_timer_read(void)
+{
+    return 0xffffffffu - TIMER_VALUE;
+}

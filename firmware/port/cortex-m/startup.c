@@ -6,8 +6,8 @@
 
 typedef void (*tfb_handler)(void);
 typedef union {
-  tfb_handler handler;
-  uint32_t *stack;
+    tfb_handler handler;
+    uint32_t *stack;
 } tfb_vector;
 
 extern uint32_t tfb_data_load[];
@@ -34,105 +34,108 @@ static const uint32_t tfb_paint = 0xc5c5c5c5u;
 
 /* All exceptions but reset and SysTick go one way: the fault report. */
 __attribute__((section(".vectors"), used)) const tfb_vector tfb_vectors[16 + TFB_INTERRUPTS] = {
-    [0] = {.stack = tfb_stack_top},
-    [1] = {.handler = Reset_Handler},
-    [2] = {.handler = HardFault_Handler},
-    [3] = {.handler = HardFault_Handler},
-    [4] = {.handler = HardFault_Handler},
-    [5] = {.handler = HardFault_Handler},
-    [6] = {.handler = HardFault_Handler},
-    [7] = {.handler = HardFault_Handler},
-    [11] = {.handler = HardFault_Handler},
-    [12] = {.handler = HardFault_Handler},
-    [14] = {.handler = HardFault_Handler},
-    [15] = {.handler = SysTick_Handler},
+    [0] = {.stack = tfb_stack_top},        [1] = {.handler = Reset_Handler},      [2] = {.handler = HardFault_Handler},
+    [3] = {.handler = HardFault_Handler},  [4] = {.handler = HardFault_Handler},  [5] = {.handler = HardFault_Handler},
+    [6] = {.handler = HardFault_Handler},  [7] = {.handler = HardFault_Handler},  [11] = {.handler = HardFault_Handler},
+    [12] = {.handler = HardFault_Handler}, [14] = {.handler = HardFault_Handler}, [15] = {.handler = SysTick_Handler},
 };
 
-static void tfb_init_memory(void) {
-  const volatile uint32_t *from = tfb_data_load;
-  for (volatile uint32_t *to = tfb_data_start; to != tfb_data_end; to++) {
-    *to = *from++;
-  }
-  for (volatile uint32_t *to = tfb_bss_start; to != tfb_bss_end; to++) {
-    *to = 0u;
-  }
+static void tfb_init_memory(void)
+{
+    const volatile uint32_t *from = tfb_data_load;
+    for (volatile uint32_t *to = tfb_data_start; to != tfb_data_end; to++) {
+        *to = *from++;
+    }
+    for (volatile uint32_t *to = tfb_bss_start; to != tfb_bss_end; to++) {
+        *to = 0u;
+    }
 }
 
 /* Everything below the present frame; start-up uses less than the 64 bytes left alone. */
-static void tfb_paint_stack(void) {
-  volatile uint32_t marker = 0u;
-  const uintptr_t here = ((uintptr_t)&marker - 64u) & ~(uintptr_t)3u;
-  for (volatile uint32_t *to = tfb_stack_limit; (uintptr_t)to < here; to++) {
-    *to = tfb_paint;
-  }
+static void tfb_paint_stack(void)
+{
+    volatile uint32_t marker = 0u;
+    const uintptr_t here = ((uintptr_t)&marker - 64u) & ~(uintptr_t)3u;
+    for (volatile uint32_t *to = tfb_stack_limit; (uintptr_t)to < here; to++) {
+        *to = tfb_paint;
+    }
 }
 
 /* Not inlined into Reset_Handler: a prologue here may already save FPU registers. */
-__attribute__((noinline, noreturn)) static void tfb_start(void) {
-  tfb_init_memory();
-  tfb_paint_stack();
-  tfb_bsp_init();
-  tfb_cycles_init();
-  tfb_serve();
+__attribute__((noinline, noreturn)) static void tfb_start(void)
+{
+    tfb_init_memory();
+    tfb_paint_stack();
+    tfb_bsp_init();
+    tfb_cycles_init();
+    tfb_serve();
 }
 
-__attribute__((noreturn)) void Reset_Handler(void) {
+__attribute__((noreturn)) void Reset_Handler(void)
+{
 #if defined(__ARM_FP)
-  TFB_CPACR |= 0xfu << 20;
-  __asm__ volatile("dsb\n isb" ::: "memory");
+    TFB_CPACR |= 0xfu << 20;
+    __asm__ volatile("dsb\n isb" ::: "memory");
 #endif
 #if __ARM_ARCH >= 7
-  TFB_VTOR = (uint32_t)(uintptr_t)tfb_vectors;
+    TFB_VTOR = (uint32_t)(uintptr_t)tfb_vectors;
 #endif
-  tfb_start();
+    tfb_start();
 }
 
 /* r0 = stacked frame, r1 = EXC_RETURN; the frame is on the main stack, there is no other. */
-__attribute__((naked)) void HardFault_Handler(void) {
-  __asm__ volatile(
-      "mov r0, sp\n"
-      "mov r1, lr\n"
-      "ldr r2, =tfb_fault_report\n"
-      "bx r2\n"
-      ".ltorg\n");
+__attribute__((naked)) void HardFault_Handler(void)
+{
+    __asm__ volatile("mov r0, sp\n"
+                     "mov r1, lr\n"
+                     "ldr r2, =tfb_fault_report\n"
+                     "bx r2\n"
+                     ".ltorg\n");
 }
 
-static void tfb_put_hex(const char *label, uint32_t value) {
-  for (; *label != '\0'; label++) {
-    tfb_bsp_putc((uint8_t)*label);
-  }
-  for (int32_t shift = 28; shift >= 0; shift -= 4) {
-    tfb_bsp_putc((uint8_t) "0123456789abcdef"[(value >> (uint32_t)shift) & 15u]);
-  }
+static void tfb_put_hex(const char *label, uint32_t value)
+{
+    for (; *label != '\0'; label++) {
+        tfb_bsp_putc((uint8_t)*label);
+    }
+    for (int32_t shift = 28; shift >= 0; shift -= 4) {
+        tfb_bsp_putc((uint8_t) "0123456789abcdef"[(value >> (uint32_t)shift) & 15u]);
+    }
 }
 
 /* One line of text outside any frame: the host turns it into a device error. Then wait for a reset. */
-__attribute__((used, noreturn)) void tfb_fault_report(const uint32_t *frame, uint32_t exc_return) {
-  tfb_bsp_putc(0u);
-  tfb_put_hex("\nFAULT pc=", frame[6]);
-  tfb_put_hex(" lr=", frame[5]);
-  tfb_put_hex(" exc=", exc_return);
+__attribute__((used, noreturn)) void tfb_fault_report(const uint32_t *frame, uint32_t exc_return)
+{
+    tfb_bsp_putc(0u);
+    tfb_put_hex("\nFAULT pc=", frame[6]);
+    tfb_put_hex(" lr=", frame[5]);
+    tfb_put_hex(" exc=", exc_return);
 #if __ARM_ARCH >= 7
-  tfb_put_hex(" cfsr=", TFB_CFSR);
+    tfb_put_hex(" cfsr=", TFB_CFSR);
 #endif
-  tfb_bsp_putc((uint8_t)'\n');
-  tfb_bsp_putc(0u);
-  for (;;) {
-    __asm__ volatile("" ::: "memory");
-  }
+    tfb_bsp_putc((uint8_t)'\n');
+    tfb_bsp_putc(0u);
+    for (;;) {
+        __asm__ volatile("" ::: "memory");
+    }
 }
 
-uint32_t tfb_stack_bytes(void) { return (uint32_t)((uintptr_t)tfb_stack_top - (uintptr_t)tfb_stack_limit); }
-
-uint32_t tfb_stack_high_water(void) {
-  const volatile uint32_t *at = tfb_stack_limit;
-  while (at != tfb_stack_top && *at == tfb_paint) {
-    at++;
-  }
-  return (uint32_t)((uintptr_t)tfb_stack_top - (uintptr_t)at);
+uint32_t tfb_stack_bytes(void)
+{
+    return (uint32_t)((uintptr_t)tfb_stack_top - (uintptr_t)tfb_stack_limit);
 }
 
-uint32_t tfb_static_ram_bytes(void) {
-  const uintptr_t data = (uintptr_t)tfb_data_end - (uintptr_t)tfb_data_start;
-  return (uint32_t)(data + ((uintptr_t)tfb_bss_end - (uintptr_t)tfb_bss_start));
+uint32_t tfb_stack_high_water(void)
+{
+    const volatile uint32_t *at = tfb_stack_limit;
+    while (at != tfb_stack_top && *at == tfb_paint) {
+        at++;
+    }
+    return (uint32_t)((uintptr_t)tfb_stack_top - (uintptr_t)at);
+}
+
+uint32_t tfb_static_ram_bytes(void)
+{
+    const uintptr_t data = (uintptr_t)tfb_data_end - (uintptr_t)tfb_data_start;
+    return (uint32_t)(data + ((uintptr_t)tfb_bss_end - (uintptr_t)tfb_bss_start));
 }
