@@ -180,7 +180,7 @@ class _Converter:
         refuse_types(op, raws, outs)
         if any(i in self.blocked for i in op.inputs):
             self.blocked.update(op.outputs)
-            return "" if op.code in BUILDERS else "folded"
+            return "not examined: it needs the result of an operator that cannot be compiled"
         ins = tuple(None if i < 0 else self.tensor(i, op) for i in op.inputs)
         self.spend(sum(t.type.elements for t in ins if t is not None and t.data is not None))
         operands = Operands(op, ins, outs, any(r is not None and r.dtype == "UINT8" for r in raws))
