@@ -271,6 +271,16 @@ def _expand_dims(op: Any, node: Node, graph: Graph) -> Written:
     return Written("EXPAND_DIMS", [node.inputs[0], scalar(op.axis)], options("ExpandDimsOptions"))
 
 
+def _batches(code: str) -> Writer:
+    """SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND: ``block`` a spatial dimension, ``table`` of paddings or crops."""
+
+    def write(op: Any, node: Node, graph: Graph) -> Written:
+        table = np.array(op.table, np.int32).reshape(-1, 2)
+        return Written(code, [node.inputs[0], i32(*op.block), table], None)
+
+    return write
+
+
 WRITERS: dict[str, Writer] = {
     "conv2d": _conv2d,
     "depthwise_conv2d": _depthwise,
@@ -316,6 +326,8 @@ WRITERS: dict[str, Writer] = {
     "squeeze": _squeeze,
     "expand_dims": _expand_dims,
     "shape": _shape,
+    "space_to_batch_nd": _batches("SPACE_TO_BATCH_ND"),
+    "batch_to_space_nd": _batches("BATCH_TO_SPACE_ND"),
     "sin": _plain("SIN"),
     "cast": _plain("CAST", "CastOptions"),
 }

@@ -150,6 +150,12 @@ CASES: list[tuple[Any, list[Tensor], list[Tensor]]] = [
     (ns("space_to_depth", block=2), [X4], [activation("y", (1, 2, 3, 32))]),
     (ns("squeeze", dims=(0,)), [X4], [activation("y", (4, 6, 8))]),
     (ns("expand_dims", axis=1), [X4], [activation("y", (1, 1, 4, 6, 8))]),
+    (ns("space_to_batch_nd", block=(2, 3), table=((0, 0), (0, 0))), [X4], [activation("y", (6, 2, 2, 8))]),
+    (
+        ns("batch_to_space_nd", block=(2, 3), table=((0, 1), (1, 0))),
+        [activation("x", (6, 2, 2, 8))],
+        [activation("y", (1, 3, 5, 8))],
+    ),
     (ns("shape"), [X4], [activation("y", (4,), None, DType.INT32)]),
 ]
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from tinyforge.errors import ModelError, UnsupportedModel
+from tinyforge.importers.from_tflite_batches import Phase, on_phases, space_to_batch
 from tinyforge.importers.from_tflite_ops import BUILDERS, Operands, Recipe
 from tinyforge.importers.from_tflite_raw import MAX_ELEMENTS, MAX_RANK, RawModel, RawOperator, RawTensor, read_tflite
 from tinyforge.importers.from_tflite_reasons import (
@@ -33,6 +34,7 @@ from tinyforge.ir.types import DType, TensorType
 from tinyforge.ops import OPS
 from tinyforge.ops.base import Op
 
+BATCHES = frozenset({"SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"})
 FOLDED = "folded: its result is known when the model is compiled"
 MAX_WORK = 1 << 28  # elements of constants looked at, all operators together
 FOLD_COST = 8  # computing an element compared with looking at it
@@ -83,6 +85,7 @@ class _Converter:
     nodes: list[Node] = field(default_factory=list)
     outputs: dict[int, int] = field(default_factory=dict)
     adapters: dict[str, tuple[Adapter, ...]] = field(default_factory=dict)
+    phases: dict[int, Phase] = field(default_factory=dict)
     work: int = 0
 
     def __post_init__(self) -> None:
@@ -133,7 +136,9 @@ class _Converter:
         for index in self.raw.outputs:
             raw = self.raw.tensors[index]
             tensor = self.known.get(self.outputs.get(index, index))
-            if index not in made:
+            if index in self.phases:
+                problems.append(f"model output {raw.name} is inside a dilated convolution")
+            elif index not in made:
                 problems.append(f"model output {raw.name} is not computed by any operator")
             elif tensor is not None and tensor.data is not None:
                 problems.append(f"model output {raw.name} does not depend on any input")
@@ -171,7 +176,7 @@ class _Converter:
 
     def convert(self, op: RawOperator, name: str) -> str:
         """Adds the operator to the graph; gives the report's note."""
-        refuse_code(op, op.code in BUILDERS or op.code in EVALUATORS)
+        refuse_code(op, op.code in BUILDERS or op.code in EVALUATORS or op.code in BATCHES)
         raws = [None if i < 0 else self.raw.tensors[i] for i in op.inputs]
         outs = tuple(self.raw.tensors[i] for i in op.outputs)
         self.claim_outputs(op, outs)
@@ -184,6 +189,8 @@ class _Converter:
         ins = tuple(None if i < 0 else self.tensor(i, op) for i in op.inputs)
         self.spend(sum(t.type.elements for t in ins if t is not None and t.data is not None))
         operands = Operands(op, ins, outs, any(r is not None and r.dtype == "UINT8" for r in raws))
+        if op.code in BATCHES or any(i in self.phases for i in op.inputs):
+            return self.add_phased(operands, name)
         if is_shape_arithmetic(operands):
             data = evaluate(operands)
             kind = TensorType(data.shape, DTYPES[outs[0].dtype])
@@ -216,6 +223,20 @@ class _Converter:
                 )
             self.known[index] = tensor
         return self.known[index]
+
+    def add_phased(self, operands: Operands, name: str) -> str:
+        """An operator between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND: part of a dilated convolution."""
+        op = operands.op
+        phase = self.phases.get(op.inputs[0]) if op.inputs else None
+        if any(i in self.phases for i in op.inputs[1:]) or (phase is None) != (op.code == "SPACE_TO_BATCH_ND"):
+            raise UnsupportedModel("SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND that are no dilated convolution")
+        recipe, after = space_to_batch(operands) if phase is None else on_phases(operands, phase)
+        self.add_node(operands, recipe, name)
+        if after is not None:
+            self.phases[op.outputs[0]] = after
+        if self.nodes and self.nodes[-1].name == name and after is not None:
+            self.nodes[-1] = replace(self.nodes[-1], source=-1)  # the file's tensor has another layout
+        return "part of a dilated convolution"
 
     def add_node(self, operands: Operands, recipe: Recipe, name: str) -> str:
         """Builds the operator, infers its outputs, checks it, and folds it when all its inputs are constants."""

@@ -8,6 +8,7 @@ from tinyforge.errors import UsageError
 from tinyforge.ir.graph import Graph
 from tinyforge.passes.activations import fuse_activations
 from tinyforge.passes.constants import fold_constants
+from tinyforge.passes.crops import fold_crops
 from tinyforge.passes.edges import strip_edges
 from tinyforge.passes.noops import drop_noops, drop_noops_at_outputs, join_reshapes
 from tinyforge.passes.padding import fold_pad
@@ -23,6 +24,7 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("strip_edges", strip_edges),
     ("sink_transposes", sink_transposes),
     ("fold_pad", fold_pad),
+    ("fold_crops", fold_crops),
     ("fuse_activations", fuse_activations),
     ("join_reshapes", join_reshapes),
     ("drop_noops", drop_noops),
