@@ -106,7 +106,7 @@ def _rect(scale: _Scale, first: int, last: int, offset: int, nbytes: int, kind: 
     width, height = round(scale.x(last + 1) - x, 2), round(scale.y(offset) - y, 2)
     text = " = ".join(names)
     room = int(width / _CHARACTER) - 1
-    label = "" if height < 12 or room < 4 or not names else _fit(short(names[0]), room)
+    label = "" if height < 12 or room < 7 or not names else _fit(short(names[0]), room)
     hint = f"{text}\n{kind}, {nbytes:,} B at {offset:,}, steps {first} to {last}"
     return Rect(x, y, width, height, kind.replace(" ", "-"), label, hint)
 
