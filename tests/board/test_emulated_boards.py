@@ -13,6 +13,7 @@ from tinyforge.device.board import run_board, run_booted
 from tinyforge.device.emulate.run import run_emulator
 from tinyforge.device.flash import flash_firmware
 from tinyforge.errors import DeviceError, UsageError
+from tinyforge.paths import boards_dir
 from tinyforge.target import load_board
 from tinyforge.toolchain.firmware import build_firmware
 
@@ -43,16 +44,22 @@ def check(folder: Path, board_name: str, toolchain: str, emulator: str, rows: bo
     assert 0 <= result.instructions - counted < 140 + 60 * 8 * rows
 
 
-@pytest.mark.parametrize("rows", [False, True], ids=["whole", "rows"])
-@pytest.mark.parametrize("board", UNICORN_BOARDS)
+@pytest.mark.parametrize(
+    "board, rows", [*((board, False) for board in UNICORN_BOARDS), ("emulated_m0plus", True), ("emulated_m7", True)]
+)
 def test_unicorn_board(tmp_path: Path, board: str, rows: bool) -> None:
     check(tmp_path, board, "zig", "unicorn", rows)
 
 
 @needs_qemu
 @pytest.mark.qemu
-@pytest.mark.parametrize("toolchain", ["zig", pytest.param("gcc", marks=needs_gcc)])
-@pytest.mark.parametrize("board", QEMU_BOARDS)
+@pytest.mark.parametrize(
+    "board, toolchain",
+    [
+        *((board, "zig") for board in QEMU_BOARDS),
+        *(pytest.param(board, "gcc", marks=needs_gcc) for board in QEMU_BOARDS[3:]),
+    ],
+)
 def test_qemu_board(tmp_path: Path, board: str, toolchain: str) -> None:
     check(tmp_path, board, toolchain, "qemu")
 
@@ -64,6 +71,33 @@ def test_qemu_as_emulator_of_an_image(tmp_path: Path) -> None:
     result = run_booted(firmware, [INPUTS], "qemu")
     np.testing.assert_array_equal(result.outputs[0], toy_expected(INPUTS))
     assert (result.runner, result.compiler) == ("emulator (qemu)", firmware.compiler)
+
+
+TWO_BANKS = """
+[[ram]]
+name = "dtcm"
+origin = 0x1000_0000
+size = "8K"
+speed = 0
+"""
+
+
+def test_own_board_file_with_two_banks(tmp_path: Path) -> None:
+    """A board nobody shipped, whose second bank holds the arena."""
+    text = (boards_dir() / "emulated_m4.toml").read_text(encoding="utf-8").replace("emulated_m4", "my_board")
+    (tmp_path / "my_board.toml").write_text(text + TWO_BANKS)
+    board = load_board(tmp_path / "my_board.toml")
+    build = write_toy_build(tmp_path / "toy")
+    source = build / "toy.c"
+    placed = '__attribute__((section(".tf_bank.dtcm.toy"))) alignas(16) uint8_t'
+    source.write_text(source.read_text().replace("alignas(16) uint8_t", placed))
+    firmware = build_firmware(build, board)
+    flash_firmware(firmware)
+    assert firmware.image().address("toy_arena") == 0x10000000
+    for result in (run_emulator(firmware, [INPUTS]), run_board(build, board, [INPUTS])):
+        np.testing.assert_array_equal(result.outputs[0], toy_expected(INPUTS))
+        assert result.arena_high_water_bytes == ARENA_BYTES
+        assert result.out_of_bounds_accesses == 0
 
 
 def test_board_keeps_its_flash(tmp_path: Path) -> None:

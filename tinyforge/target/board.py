@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from tinyforge.errors import UsageError
 from tinyforge.target.core import Core
@@ -51,6 +52,7 @@ class Board:
     holds firmware data and stack. firmware_sram_bytes: SRAM of the first bank kept for firmware and stack,
     so a model may use `model_sram_bytes`. cycle_source: `dwt`, `systick` or `cmsdk-timer`.
     flashers: names of flashing methods, preferred first. emulator: `unicorn`, `qemu` or empty (hardware).
+    source: the file it was read from.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Board:
     emulator: str
     firmware_sram_bytes: int
     qemu: QemuMachine | None = None
+    source: Path | None = field(default=None, compare=False)
 
     @property
     def sram_bytes(self) -> int:

@@ -74,6 +74,7 @@ def parse_board(table: dict[str, object], path: Path) -> Board:
         emulator="" if emulator == "none" else emulator,
         firmware_sram_bytes=fields.size("firmware_sram", 4096),
         qemu=_qemu(fields.optional_table("qemu")),
+        source=path.resolve(),
     )
     fields.finish()
     _check(board, fields)

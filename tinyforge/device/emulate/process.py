@@ -35,15 +35,12 @@ def choose_emulator(board: Board, emulator: str | None) -> str:
 
 
 @contextmanager
-def booted(board: Board, flash: Path, emulator: str | None = None, board_file: str | None = None) -> Iterator[str]:
-    """Boot the flash file on an emulated board; yields the URL of its serial port; ends the process afterwards.
-
-    board_file: path of the board's TOML where it is not a shipped board.
-    """
+def booted(board: Board, flash: Path, emulator: str | None = None) -> Iterator[str]:
+    """Boot the flash file on an emulated board; yields the URL of its serial port; ends the process afterwards."""
     if not flash.is_file():
         raise DeviceError(f"the emulated {board.name} was never flashed; do it with: tinyforge flash")
     if choose_emulator(board, emulator) == "unicorn":
-        process, port = _start_unicorn(board_file or board.name, flash)
+        process, port = _start_unicorn(board, flash)
     else:
         process, port = _start_qemu(board, flash)
     try:
@@ -61,12 +58,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.communicate()
 
 
-def _start_unicorn(board: str, flash: Path) -> tuple[subprocess.Popen[bytes], int]:
-    process = start_program([sys.executable, "-m", "tinyforge.device.emulate.board", board, flash])
+def _start_unicorn(board: Board, flash: Path) -> tuple[subprocess.Popen[bytes], int]:
+    described = board.source or board.name
+    process = start_program([sys.executable, "-m", "tinyforge.device.emulate.board", described, flash])
     line = _first_line(process)
     if not line.startswith("port "):
         _end(process)
-        raise DeviceError(f"the emulated {board} did not start: {line or 'no message'}")
+        raise DeviceError(f"the emulated {board.name} did not start: {line or 'no message'}")
     return process, int(line.split()[1])
 
 
