@@ -326,6 +326,8 @@ WRITERS: dict[str, Writer] = {
     "squeeze": _squeeze,
     "expand_dims": _expand_dims,
     "shape": _shape,
+    "tile": lambda op, node, graph: Written("TILE", [node.inputs[0], i32(*op.counts)], options("TileOptions")),
+    "reduce_max": _reduce("REDUCE_MAX"),
     "space_to_batch_nd": _batches("SPACE_TO_BATCH_ND"),
     "batch_to_space_nd": _batches("BATCH_TO_SPACE_ND"),
     "sin": _plain("SIN"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tinyforge.errors import ModelError, UnsupportedModel
 from tinyforge.importers.from_tflite import _convert, graph_of
 from tinyforge.importers.from_tflite_raw import parse_tflite
 from tinyforge.importers.load import import_model, inspect_model
+from tinyforge.ir.types import Quant
 from tinyforge.ops.base import Activation
 
 
@@ -358,3 +360,58 @@ def test_a_good_file_from_disk(tmp_path: Path) -> None:
     assert report.supported
     assert (report.inputs[0].shape, report.inputs[0].dtype) == ((1, 9, 7, 3), "int8")
     assert import_model(path).name == "good"
+
+
+@pytest.mark.parametrize("groups,channels", [(2, 6), (4, 8), (8, 8), (8, 16)])
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_grouped_convolution(groups: int, channels: int, per_channel: bool) -> None:
+    b = GraphBuilder(9)
+    x = b.input((1, 7, 6, 8), (0.1, 4))
+    w, bias = b.const((channels, 3, 2, 8 // groups)), b.bias(channels)
+    if per_channel:
+        for name, scale in ((w, 0.02), (bias, 0.002)):
+            scales = tuple(float(np.float32(scale * (1 + i / 9))) for i in range(channels))
+            kind = replace(b.tensors[name].type, quant=Quant(scales, (0,) * channels, 0))
+            b.tensors[name] = replace(b.tensors[name], type=kind)
+    op = CONV | {"stride": (1, 2), "padding": (1, 1, 0, 0)}
+    y = b.op("conv2d", [x, w, bias], (1, 7, 3, channels), (0.3, 5), **op)
+        "conv2d", [x, w, bias], (1, 7, 3, channels), (0.3, 5), **CONV | {"stride": (1, 2), "padding": (1, 1, 0, 0)}
+    )
+    graph = assert_like_litert(b, [x], [y])
+    found = kinds(graph)
+    assert found == (["depthwise_conv2d"] if groups == 8 else ["split", *["conv2d"] * groups, "concatenation"])
+    assert graph.nodes[-1].source == len(to_model(b.graph([x], [y])).subgraphs[0].operators) - 1
+
+
+@pytest.mark.parametrize("counts", [(1, 1, 1, 1), (1, 3, 1, 1), (1, 2, 1, 3)])
+def test_tile(counts: tuple[int, ...]) -> None:
+    b = GraphBuilder(9)
+    x = b.input((1, 4, 3, 5), (0.1, 4))
+    y = b.op("tile", [x], tuple(n * c for n, c in zip((1, 4, 3, 5), counts, strict=True)), (0.1, 4), counts=counts)
+    assert_like_litert(b, [x], [y])
+
+
+def test_upsampling_of_copies_is_a_resize() -> None:
+    """UpSampling2D as Keras 3 writes it: rows, then columns."""
+    b = GraphBuilder(9)
+    x, q = b.input((1, 4, 5, 3), (0.1, 4)), (0.1, 4)
+    e = b.op("expand_dims", [x], (1, 4, 1, 5, 3), q, axis=2)
+    t = b.op("tile", [e], (1, 4, 2, 5, 3), q, counts=(1, 1, 2, 1, 1))
+    r = b.op("reshape", [t], (1, 8, 5, 3), q, shape=(1, 8, 5, 3))
+    e = b.op("expand_dims", [r], (1, 8, 5, 1, 3), q, axis=3)
+    t = b.op("tile", [e], (1, 8, 5, 3, 3), q, counts=(1, 1, 1, 3, 1))
+    y = b.op("reshape", [t], (1, 8, 15, 3), q, shape=(1, 8, 15, 3))
+    graph = assert_like_litert(b, [x], [y])
+    assert kinds(graph) == ["resize_nearest_neighbor"]
+    other = b.op("relu", [r], (1, 8, 5, 3), q)  # the rows alone have another reader: nothing to join
+    assert kinds(assert_like_litert(b, [x], [y, other])).count("resize_nearest_neighbor") == 2
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("shape,axes", [((1, 5, 7, 3), (1, 2)), ((1, 9, 3), (1,))])
+def test_global_maximum_is_a_pool(shape: tuple[int, ...], axes: tuple[int, ...], keep: bool) -> None:
+    b = GraphBuilder(9)
+    x = b.input(shape, (0.1, 4))
+    out = tuple(1 if i in axes else n for i, n in enumerate(shape) if keep or i not in axes)
+    y = b.op("reduce_max", [x], out, (0.1, 4), reduce_axes=axes, keep_dims=keep)
+    assert "max_pool2d" in kinds(assert_like_litert(b, [x], [y]))

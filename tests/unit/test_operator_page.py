@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from tinyforge.importers.from_tflite import BATCHES
+from tinyforge.importers.from_tflite_compound import COMPOUND
 from tinyforge.importers.from_tflite_ops import BUILDERS
 from tinyforge.importers.from_tflite_shapes import EVALUATORS
 
@@ -14,7 +15,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "operators.md"
 
 def test_operator_page_is_complete() -> None:
     rows = re.findall(r"^\| ([A-Z0-9_, ]+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert {name for row in rows for name in row.split(", ")} == {*BUILDERS, *BATCHES, "SHAPE"}
+    assert {name for row in rows for name in row.split(", ")} == {*BUILDERS, *BATCHES, *COMPOUND, "SHAPE"}
 
 
 def test_shape_arithmetic_is_listed() -> None:

@@ -156,6 +156,8 @@ CASES: list[tuple[Any, list[Tensor], list[Tensor]]] = [
         [activation("x", (6, 2, 2, 8))],
         [activation("y", (1, 3, 5, 8))],
     ),
+    (ns("tile", counts=(1, 2, 1, 1)), [X4], [activation("y", (1, 8, 6, 8))]),
+    (ns("reduce_max", reduce_axes=(1, 2), keep_dims=False), [X4], [activation("y", (1, 8))]),
     (ns("shape"), [X4], [activation("y", (4,), None, DType.INT32)]),
 ]
 

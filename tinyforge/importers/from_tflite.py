@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from tinyforge.errors import ModelError, UnsupportedModel
 from tinyforge.importers.from_tflite_batches import Phase, on_phases, space_to_batch
+from tinyforge.importers.from_tflite_compound import COMPOUND, assemble, is_grouped
 from tinyforge.importers.from_tflite_ops import BUILDERS, Operands, Recipe
 from tinyforge.importers.from_tflite_raw import MAX_ELEMENTS, MAX_RANK, RawModel, RawOperator, RawTensor, read_tflite
 from tinyforge.importers.from_tflite_reasons import (
@@ -86,12 +87,14 @@ class _Converter:
     outputs: dict[int, int] = field(default_factory=dict)
     adapters: dict[str, tuple[Adapter, ...]] = field(default_factory=dict)
     phases: dict[int, Phase] = field(default_factory=dict)
+    extra: dict[str, Tensor] = field(default_factory=dict)
     work: int = 0
 
     def __post_init__(self) -> None:
         operators = self.raw.operators
         self.makers = {i: op.code for op in operators for i in op.outputs}
         self.readers = Counter(i for op in operators for i in op.inputs)
+        self.names = frozenset(tensor.name for tensor in self.raw.tensors)
 
     def run(self) -> tuple[ModelReport, Graph]:
         problems = list(self.raw.troubles)
@@ -109,7 +112,8 @@ class _Converter:
         names = {name for node in self.nodes for name in (*node.inputs, *node.outputs)}
         inputs = tuple(self.raw.tensors[i].name for i in self.raw.inputs)
         outputs = tuple(self.raw.tensors[self.outputs.get(i, i)].name for i in self.raw.outputs)
-        tensors = {t.name: t for t in self.known.values() if t.name in names or t.name in inputs or t.name in outputs}
+        pool = {**self.extra, **{t.name: t for t in self.known.values()}}
+        tensors = {t.name: t for t in pool.values() if t.name in names or t.name in inputs or t.name in outputs}
         return Graph(self.raw.name, tensors, tuple(self.nodes), inputs, outputs, self.adapters)
 
     def add_input(self, index: int, problems: list[str]) -> None:
@@ -176,7 +180,7 @@ class _Converter:
 
     def convert(self, op: RawOperator, name: str) -> str:
         """Adds the operator to the graph; gives the report's note."""
-        refuse_code(op, op.code in BUILDERS or op.code in EVALUATORS or op.code in BATCHES)
+        refuse_code(op, any(op.code in table for table in (BUILDERS, EVALUATORS, BATCHES, COMPOUND)))
         raws = [None if i < 0 else self.raw.tensors[i] for i in op.inputs]
         outs = tuple(self.raw.tensors[i] for i in op.outputs)
         self.claim_outputs(op, outs)
@@ -196,6 +200,8 @@ class _Converter:
             kind = TensorType(data.shape, DTYPES[outs[0].dtype])
             self.known[op.outputs[0]] = Tensor(outs[0].name, kind, data)
             return FOLDED
+        if is_grouped(operands) or (op.code in COMPOUND and op.code not in BUILDERS):
+            return self.add_compound(operands)
         if op.code not in BUILDERS:
             raise UnsupportedModel(f"operator {op.code} is only supported in shape arithmetic")
         return self.add_node(operands, BUILDERS[op.code](operands), name)
@@ -237,6 +243,14 @@ class _Converter:
         if self.nodes and self.nodes[-1].name == name and after is not None:
             self.nodes[-1] = replace(self.nodes[-1], source=-1)  # the file's tensor has another layout
         return "part of a dilated convolution"
+
+    def add_compound(self, operands: Operands) -> str:
+        """An operator that becomes several."""
+        assembly = _guarded(operands.op, lambda: assemble(operands, self.names))
+        self.extra.update(assembly.made)
+        self.nodes += assembly.nodes
+        self.known[operands.op.outputs[0]] = assembly.output
+        return "" if len(assembly.nodes) == 1 else f"compiled as {len(assembly.nodes)} operators"
 
     def add_node(self, operands: Operands, recipe: Recipe, name: str) -> str:
         """Builds the operator, infers its outputs, checks it, and folds it when all its inputs are constants."""

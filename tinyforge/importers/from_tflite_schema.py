@@ -29,6 +29,7 @@ OPTION_FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "MEAN": _REDUCE,
     "SUM": _REDUCE,
     "REDUCE_PROD": _REDUCE,
+    "REDUCE_MAX": _REDUCE,
     "ADD": ("AddOptions", ("FusedActivationFunction",)),
     "SUB": ("SubOptions", ("FusedActivationFunction",)),
     "MUL": ("MulOptions", ("FusedActivationFunction",)),

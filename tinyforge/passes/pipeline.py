@@ -14,6 +14,7 @@ from tinyforge.passes.noops import drop_noops, drop_noops_at_outputs, join_resha
 from tinyforge.passes.padding import fold_pad
 from tinyforge.passes.rewrite import drop_unread
 from tinyforge.passes.transposes import sink_transposes
+from tinyforge.passes.upsampling import find_upsampling
 from tinyforge.passes.verify import verify
 
 Pass = Callable[[Graph], Graph]
@@ -26,6 +27,7 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("fold_pad", fold_pad),
     ("fold_crops", fold_crops),
     ("fuse_activations", fuse_activations),
+    ("find_upsampling", find_upsampling),
     ("join_reshapes", join_reshapes),
     ("drop_noops", drop_noops),
     ("drop_noops_at_outputs", drop_noops_at_outputs),
