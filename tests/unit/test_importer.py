@@ -375,8 +375,6 @@ def test_grouped_convolution(groups: int, channels: int, per_channel: bool) -> N
             b.tensors[name] = replace(b.tensors[name], type=kind)
     op = CONV | {"stride": (1, 2), "padding": (1, 1, 0, 0)}
     y = b.op("conv2d", [x, w, bias], (1, 7, 3, channels), (0.3, 5), **op)
-        "conv2d", [x, w, bias], (1, 7, 3, channels), (0.3, 5), **CONV | {"stride": (1, 2), "padding": (1, 1, 0, 0)}
-    )
     graph = assert_like_litert(b, [x], [y])
     found = kinds(graph)
     assert found == (["depthwise_conv2d"] if groups == 8 else ["split", *["conv2d"] * groups, "concatenation"])
