@@ -6,8 +6,8 @@
 #include "tf_matmul_s8.h"
 
 TF_INLINE void tf_fully_connected_packed_s8(const int8_t *in, int8_t *out, const int32_t *packed, void *scratch,
-                                            int32_t batch, int32_t in_n, int32_t out_n, int32_t group, int32_t lo,
-                                            int32_t hi)
+                                            int32_t batch, int32_t in_n, int32_t out_n, int32_t group, int32_t line,
+                                            int32_t lo, int32_t hi)
 {
     uint32_t *const wide = scratch;
     for (int32_t b = 0; b < batch; ++b) {
@@ -19,7 +19,7 @@ TF_INLINE void tf_fully_connected_packed_s8(const int8_t *in, int8_t *out, const
             }
             tf_widen_s8(wide + 2 * (in_n / 4), (const int8_t *)&rest, 0, 1, 1);
         }
-        tf_matmul_row(wide, packed, out, (in_n + 3) / 4, group, lo, hi);
+        tf_matmul_pick(wide, packed, out, 0, (in_n + 3) / 4, 1, group, line, lo, hi);
         in += in_n;
         out += out_n;
     }

@@ -5,12 +5,13 @@
  *     o = lanes (x0 + 128, x2 + 128)          e = lanes (256 * x1 + 127 - x0, 256 * x3 + 127 - x2)
  * Packed weights (tinyforge/ops/packing.py), int32 words, for a group of G = 2 or 4 channels:
  *     G biases;  K/4 steps of G words, lanes (256 * w0 + w1, 256 * w2 + w3);
- *     channel offset of the group; G times multiplier, add, shift of tf_requant_short
+ *     channel offset of the group; G times multiplier, add (line) or multiplier, add, shift (tf_requant_short)
  * groups from the highest channels down to the one at offset 0, which is the last (the one before may overlap it).
  *
  * So a word of weights is used twice, as it is and after one SXTB16 (which leaves w1, w3), and gives four products:
  *     (256 w0 + w1) * (x0 + 128) + w1 * (256 x1 + 127 - x0) = 256 * (w0 x0 + w1 x1) + a constant of the weights,
- * which is in the bias. Sums are 256 times the accumulator, modulo 2^32; the packer proves that they fit. */
+ * which is in the bias. Outputs: line > 0: clamp8((add + high word of (sum * multiplier + 2^31)) >> line), proven by
+ * tinyforge/ops/line_requant.py; line 0: tf_requant_short, ties away from zero. Sums are 256 times the accumulator, modulo 2^32; the packer proves that they fit. */
 #ifndef TF_MATMUL_S8_H
 #define TF_MATMUL_S8_H
 
@@ -46,9 +47,17 @@ TF_SHARED void tf_widen_s8_p3(uint32_t *to, const int8_t *from, int32_t pixel_by
     tf_widen_s8(to, from, pixel_bytes, steps, 3);
 }
 
+TF_INLINE int32_t tf_matmul_out(int32_t sum, const int32_t *tables, int32_t line, int32_t lo, int32_t hi)
+{
+    if (line > 0) {
+        return tf_clamp8(tf_smmlar(sum, tables[0], tables[1]) >> line, lo, hi);
+    }
+    return tf_requant_short(sum >> 7, tables[0], tables[1], tables[2], TF_ROUND_Q31_SIGNED, lo, hi);
+}
+
 /* Plain C form of the cores below: `pixels` x `group` sums at a time. out: pixel p at out + p * out_stride. */
 TF_INLINE void tf_matmul_c(const uint32_t *x, const int32_t *w, int8_t *out, int32_t out_stride, int32_t steps,
-                           int32_t lo, int32_t hi, int32_t pixels, int32_t group, int32_t rounding)
+                           int32_t lo, int32_t hi, int32_t pixels, int32_t group, int32_t line)
 {
     int32_t offset;
     do {
@@ -74,10 +83,9 @@ TF_INLINE void tf_matmul_c(const uint32_t *x, const int32_t *w, int8_t *out, int
         offset = *w++;
         for (int32_t g = 0; g < group; ++g) {
             for (int32_t p = 0; p < pixels; ++p) {
-                out[offset + g + p * out_stride] =
-                    (int8_t)tf_requant_short(acc[g][p] >> 7, w[0], w[1], w[2], rounding, lo, hi);
+                out[offset + g + p * out_stride] = (int8_t)tf_matmul_out(acc[g][p], w, line, lo, hi);
             }
-            w += 3;
+            w += line > 0 ? 2 : 3;
         }
     } while (offset != 0);
 }
@@ -85,68 +93,75 @@ TF_INLINE void tf_matmul_c(const uint32_t *x, const int32_t *w, int8_t *out, int
 #if TF_DSP_NATIVE && defined(__thumb2__)
 #include "tf_matmul_s8_thumb2.h"
 #else
-#define TF_MATMUL_CORE(name, pixels, group, rounding)                                                                  \
+#if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
+#include "tf_matmul_s8_thumb1.h"
+#define TF_MATMUL_MOST 1
+#define TF_MATMUL_BODY(pixels, group, line) tf_matmul_thumb1(x, w, out, steps, lo, hi, group, line)
+#else
+#define TF_MATMUL_BODY(pixels, group, line) tf_matmul_c(x, w, out, out_stride, steps, lo, hi, pixels, group, line)
+#endif
+#define TF_MATMUL_CORE(name, pixels, group, line)                                                                      \
     TF_SHARED void name(const uint32_t *x, const int32_t *w, int8_t *out, int32_t out_stride, int32_t steps,           \
                         int32_t lo, int32_t hi)                                                                        \
     {                                                                                                                  \
-        tf_matmul_c(x, w, out, out_stride, steps, lo, hi, pixels, group, rounding);                                    \
+        (void)out_stride;                                                                                              \
+        TF_MATMUL_BODY(pixels, group, line);                                                                           \
     }
-#define TF_MATMUL_CORES(name, pixels, group, rounding)                                                                 \
-    TF_MATMUL_CORE(name, pixels, group, rounding)                                                                      \
-    TF_MATMUL_CORE(name##_clamp, pixels, group, rounding)
+#define TF_MATMUL_CORES(name, pixels, group)                                                                           \
+    TF_MATMUL_CORE(name##_line12, pixels, group, 12)                                                                   \
+    TF_MATMUL_CORE(name##_line12_clamp, pixels, group, 12)                                                             \
+    TF_MATMUL_CORE(name##_line10, pixels, group, 10)                                                                   \
+    TF_MATMUL_CORE(name##_line10_clamp, pixels, group, 10)                                                             \
+    TF_MATMUL_CORE(name##_line8, pixels, group, 8)                                                                     \
+    TF_MATMUL_CORE(name##_line8_clamp, pixels, group, 8)                                                               \
+    TF_MATMUL_CORE(name##_short, pixels, group, 0)                                                                     \
+    TF_MATMUL_CORE(name##_short_clamp, pixels, group, 0)
 
-TF_MATMUL_CORES(tf_matmul_2x3_q31, 3, 2, TF_ROUND_Q31)
-TF_MATMUL_CORES(tf_matmul_2x3_q31s, 3, 2, TF_ROUND_Q31_SIGNED)
-TF_MATMUL_CORES(tf_matmul_2x2_q31, 2, 2, TF_ROUND_Q31)
-TF_MATMUL_CORES(tf_matmul_2x2_q31s, 2, 2, TF_ROUND_Q31_SIGNED)
-TF_MATMUL_CORES(tf_matmul_2x1_q31, 1, 2, TF_ROUND_Q31)
-TF_MATMUL_CORES(tf_matmul_2x1_q31s, 1, 2, TF_ROUND_Q31_SIGNED)
-TF_MATMUL_CORES(tf_matmul_2x1_real, 1, 2, TF_ROUND_REAL)
-TF_MATMUL_CORES(tf_matmul_4x1_real, 1, 4, TF_ROUND_REAL)
+TF_MATMUL_CORES(tf_matmul_2x3, 3, 2)
+TF_MATMUL_CORES(tf_matmul_2x2, 2, 2)
+TF_MATMUL_CORES(tf_matmul_2x1, 1, 2)
+TF_MATMUL_CORES(tf_matmul_4x1, 1, 4)
+#endif
+
+#ifndef TF_MATMUL_MOST
+#define TF_MATMUL_MOST 3 /* pixels a core takes at once */
 #endif
 
 /* Picks the core; everything but the pointers is a literal. */
-#define TF_MATMUL_PICK(core)                                                                                           \
+#define TF_MATMUL_CLAMP(core)                                                                                          \
     do {                                                                                                               \
         if (lo == -128 && hi == 127) {                                                                                 \
             core(x, w, out, out_stride, steps, lo, hi);                                                                \
         } else {                                                                                                       \
             core##_clamp(x, w, out, out_stride, steps, lo, hi);                                                        \
         }                                                                                                              \
-        return;                                                                                                        \
+    } while (0)
+#define TF_MATMUL_PICK(core)                                                                                           \
+    do {                                                                                                               \
+        if (line == 12) {                                                                                              \
+            TF_MATMUL_CLAMP(core##_line12);                                                                            \
+        } else if (line == 10) {                                                                                       \
+            TF_MATMUL_CLAMP(core##_line10);                                                                            \
+        } else if (line == 8) {                                                                                        \
+            TF_MATMUL_CLAMP(core##_line8);                                                                             \
+        } else {                                                                                                       \
+            TF_MATMUL_CLAMP(core##_short);                                                                             \
+        }                                                                                                              \
     } while (0)
 
-/* A convolution's outputs of `pixels` = 1..3 pixels. */
-TF_INLINE void tf_matmul_conv(const uint32_t *x, const int32_t *w, int8_t *out, int32_t out_stride, int32_t steps,
-                              int32_t pixels, int32_t rounding, int32_t lo, int32_t hi)
+/* All outputs of `pixels` = 1..3 pixels, channels two at a time; or of one pixel, four at a time. */
+TF_INLINE void tf_matmul_pick(const uint32_t *x, const int32_t *w, int8_t *out, int32_t out_stride, int32_t steps,
+                              int32_t pixels, int32_t group, int32_t line, int32_t lo, int32_t hi)
 {
-    if (rounding == TF_ROUND_Q31) {
-        if (pixels == 3) {
-            TF_MATMUL_PICK(tf_matmul_2x3_q31);
-        }
-        if (pixels == 2) {
-            TF_MATMUL_PICK(tf_matmul_2x2_q31);
-        }
-        TF_MATMUL_PICK(tf_matmul_2x1_q31);
-    }
-    if (pixels == 3) {
-        TF_MATMUL_PICK(tf_matmul_2x3_q31s);
-    }
-    if (pixels == 2) {
-        TF_MATMUL_PICK(tf_matmul_2x2_q31s);
-    }
-    TF_MATMUL_PICK(tf_matmul_2x1_q31s);
-}
-
-/* The outputs of one row of a matrix-vector product, groups of 2 or 4. */
-TF_INLINE void tf_matmul_row(const uint32_t *x, const int32_t *w, int8_t *out, int32_t steps, int32_t group, int32_t lo,
-                             int32_t hi)
-{
-    const int32_t out_stride = 0;
     if (group == 4) {
-        TF_MATMUL_PICK(tf_matmul_4x1_real);
+        TF_MATMUL_PICK(tf_matmul_4x1);
+    } else if (pixels == 3) {
+        TF_MATMUL_PICK(tf_matmul_2x3);
+    } else if (pixels == 2) {
+        TF_MATMUL_PICK(tf_matmul_2x2);
+    } else {
+        TF_MATMUL_PICK(tf_matmul_2x1);
     }
-    TF_MATMUL_PICK(tf_matmul_2x1_real);
 }
 
 #endif

@@ -1,6 +1,6 @@
-/* Thumb-2 cores of tf_matmul_s8.h: the loop that a network spends its time in, with every register accounted for.
+/* Thumb-2 cores of tf_matmul_s8.h: the loops that a network spends its time in, with every register accounted for.
  * In assembly because no compiler keeps six sums, three inputs, two weights, two pointers and a counter in registers;
- * tf_matmul_c is the same in C and the oracle. Each core uses 68 bytes of stack.
+ * tf_matmul_c is the same in C, the oracle. A core needs 64 bytes of stack and 12 of arguments.
  *
  *   r0 input  r1 weights  r2.. sums  lr loops left;  sp: +0 x, +4 loops, +8 entry, +12 out, +16 out_stride, +20 lo, +24 hi
  *
@@ -12,7 +12,7 @@
 #define TF_MATMUL_UNROLL "8"
 
 /* Arguments: r0 x, r1 w, r2 out, r3 out_stride, [sp] steps, lo, hi. step_bytes: size of one unrolled step. */
-#define TF_MATMUL_ENTER(step_bytes)                                                                                    \
+#define TF_ENTER(step_bytes)                                                                                           \
     "push {r4-r11, lr}\n"                                                                                              \
     "ldr r4, [sp, #36]\n"                                                                                              \
     "ldrd r5, r6, [sp, #40]\n"                                                                                         \
@@ -36,44 +36,69 @@
     "str r8, [sp, #8]\n"                                                                                               \
     ".balign 4\n"
 
-#define TF_MATMUL_LOOP(step)                                                                                           \
+#define TF_LOOP(step)                                                                                                  \
     "ldr pc, [sp, #8]\n"                                                                                               \
     ".balign 4\n"                                                                                                      \
     "2:\n"                                                                                                             \
     ".rept " TF_MATMUL_UNROLL "\n" step ".endr\n"                                                                      \
     "subs lr, #1\n"                                                                                                    \
-    "bne 2b\n"                                                                                          \
+    "bne 2b\n"                                                                                                         \
     "3:\n"
 
-#define TF_MATMUL_LEAVE                                                                                                \
+#define TF_LEAVE                                                                                                       \
     "cmp r0, #0\n"                                                                                                     \
     "bne.w 1b\n"                                                                                                       \
     "add sp, #28\n"                                                                                                    \
     "pop {r4-r11, pc}\n"
 
-/* One output: sum in acc, tables in m (multiplier), a (add), s (shift); stored at `to`. */
-#define TF_SAT "ssat lr, #8, lr\n"
-#define TF_SAT_CLAMP(acc)                                                                                              \
-    "ldr " acc ", [sp, #20]\n"                                                                                         \
-    "cmp lr, " acc "\n"                                                                                                \
+/* Shift and clamp to int8, or to [lo, hi] with a register to spare. */
+#define TF_LIMIT_FULL(r, shift, spare)                                                                                 \
+    "ssat " r ", #8, " r shift "\n"
+
+#define TF_LIMIT_CLAMP(r, shift, spare)                                                                                \
+    "ssat " r ", #16, " r shift "\n"                                                                                   \
+    "ldr " spare ", [sp, #20]\n"                                                                                       \
+    "cmp " r ", " spare "\n"                                                                                           \
     "it lt\n"                                                                                                          \
-    "movlt lr, " acc "\n"                                                                                              \
-    "ldr " acc ", [sp, #24]\n"                                                                                         \
-    "cmp lr, " acc "\n"                                                                                                \
+    "movlt " r ", " spare "\n"                                                                                         \
+    "ldr " spare ", [sp, #24]\n"                                                                                       \
+    "cmp " r ", " spare "\n"                                                                                           \
     "it gt\n"                                                                                                          \
-    "movgt lr, " acc "\n"
-#define TF_OUT(acc, m, a, s, mul, sign, sat, to)                                                                       \
-    "asr " acc ", " acc ", #7\n" mul " lr, " acc ", " m ", " a "\n" sign "asr lr, lr, " s "\n" sat "strb lr, " to "\n"
+    "movgt " r ", " spare "\n"
 
-#define TF_SIGN_Q31(acc) ""
-#define TF_SIGN_Q31S(acc) "add lr, lr, " acc ", asr #31\n"
-#define TF_MUL_Q31 "smmlar"
-#define TF_MUL_Q31S "smmlar"
-#define TF_SIGN_REAL(acc) ""
-#define TF_MUL_REAL "smmla"
-#define TF_SAT_FULL(acc) TF_SAT
+/* line: sums of 3, 2 or 1 pixels of a channel to outputs, multiplier and add in m, a: SMMLAR, SSAT, STRB each. */
+#define TF_SCALE(r, m, a)                                                                                              \
+    "smmlar " r ", " r ", " m ", " a "\n"
 
-/* 2 channels x 3 pixels: sums r2 r3 r4 and r5 r6 r7 */
+#define TF_LINE_3(p, q, r, m, a, limit, shift)                                                                         \
+    TF_SCALE(p, m, a) TF_SCALE(q, m, a) TF_SCALE(r, m, a)                                                              \
+    limit(p, shift, m) limit(q, shift, m) limit(r, shift, m)                                                           \
+    "strb " p ", [r11]\n"                                                                                              \
+    "strb " q ", [r11, r12]\n"                                                                                         \
+    "strb " r ", [r11, r12, lsl #1]\n"
+
+#define TF_LINE_2(p, q, m, a, limit, shift)                                                                            \
+    TF_SCALE(p, m, a) TF_SCALE(q, m, a)                                                                                \
+    limit(p, shift, m) limit(q, shift, m)                                                                              \
+    "strb " p ", [r11]\n"                                                                                              \
+    "strb " q ", [r11, r12]\n"
+
+#define TF_LINE_1(p, m, a, limit, shift, at)                                                                           \
+    TF_SCALE(p, m, a) limit(p, shift, m) "strb " p ", [r11, #" at "]\n"
+
+/* short: one output; multiplier, add, shift in r8, r9, r10. The sum is brought to twice the accumulator first. */
+#define TF_SHORT(r, limit, to)                                                                                         \
+    "asr " r ", " r ", #7\n"                                                                                           \
+    "smmlar lr, " r ", r8, r9\n"                                                                                       \
+    "add " r ", lr, " r ", asr #31\n"                                                                                  \
+    "asr " r ", " r ", r10\n" limit(r, "", "lr") "strb " r ", " to "\n"
+
+#define TF_GROUP                                                                                                       \
+    "ldm r1!, {r0, r8, r9, r10}\n"                                                                                     \
+    "ldrd r11, r12, [sp, #12]\n"                                                                                       \
+    "add r11, r11, r0\n"
+
+/* 2 channels x 3 pixels: sums r2 r3 r4 and r5 r6 r7; b0..b5 are what the first products are added to */
 #define TF_STEP_2X3(b0, b1, b2, b3, b4, b5)                                                                            \
     "ldrd r8, r9, [r1], #8\n"                                                                                          \
     "ldm r0!, {r10, r11, r12}\n"                                                                                       \
@@ -93,21 +118,34 @@
     "smlad r6, r9, r11, r6\n"                                                                                          \
     "smlad r7, r9, r12, r7\n"
 
-#define TF_CORE_2X3(MUL, SIGN, SAT)                                                                                    \
-    TF_MATMUL_ENTER("68")                                                                                              \
+#define TF_SUMS_2X3                                                                                                    \
+    TF_ENTER("68")                                                                                                     \
     "1: ldrd r2, r5, [r1], #8\n"                                                                                       \
-    "ldrd r0, lr, [sp]\n" TF_STEP_2X3("r2", "r2", "r2", "r5", "r5", "r5")                                              \
-        TF_MATMUL_LOOP(TF_STEP_2X3("r2", "r3", "r4", "r5", "r6", "r7")) "ldm r1!, {r0, r8, r9, r10}\n"                 \
-                                                                        "ldrd r11, r12, [sp, #12]\n"                   \
-                                                                        "add r11, r11, r0\n"                           \
-        TF_OUT("r2", "r8", "r9", "r10", MUL, SIGN("r2"), SAT("r2"), "[r11]")                                           \
-        TF_OUT("r3", "r8", "r9", "r10", MUL, SIGN("r3"), SAT("r3"), "[r11, r12]")                                      \
-        TF_OUT("r4", "r8", "r9", "r10", MUL, SIGN("r4"), SAT("r4"), "[r11, r12, lsl #1]")                              \
+    "ldrd r0, lr, [sp]\n"                                                                                              \
+    TF_STEP_2X3("r2", "r2", "r2", "r5", "r5", "r5")                                                                    \
+    TF_LOOP(TF_STEP_2X3("r2", "r3", "r4", "r5", "r6", "r7"))
+
+#define TF_LINE_2X3(limit, shift)                                                                                      \
+    TF_SUMS_2X3                                                                                                        \
+    "ldm r1!, {r0, r8, r9, r10, lr}\n"                                                                                 \
+    "ldrd r11, r12, [sp, #12]\n"                                                                                       \
+    "add r11, r11, r0\n"                                                                                               \
+    TF_LINE_3("r2", "r3", "r4", "r8", "r9", limit, shift)                                                              \
+    "add r11, r11, #1\n"                                                                                               \
+    TF_LINE_3("r5", "r6", "r7", "r10", "lr", limit, shift)                                                             \
+    TF_LEAVE
+
+#define TF_SHORT_2X3(limit, shift)                                                                                     \
+    TF_SUMS_2X3 TF_GROUP                                                                                               \
+    TF_SHORT("r2", limit, "[r11]")                                                                                     \
+    TF_SHORT("r3", limit, "[r11, r12]")                                                                                \
+    TF_SHORT("r4", limit, "[r11, r12, lsl #1]")                                                                        \
     "ldm r1!, {r8, r9, r10}\n"                                                                                         \
     "add r11, r11, #1\n"                                                                                               \
-        TF_OUT("r5", "r8", "r9", "r10", MUL, SIGN("r5"), SAT("r5"), "[r11]")                                           \
-        TF_OUT("r6", "r8", "r9", "r10", MUL, SIGN("r6"), SAT("r6"), "[r11, r12]")                                      \
-        TF_OUT("r7", "r8", "r9", "r10", MUL, SIGN("r7"), SAT("r7"), "[r11, r12, lsl #1]") TF_MATMUL_LEAVE
+    TF_SHORT("r5", limit, "[r11]")                                                                                     \
+    TF_SHORT("r6", limit, "[r11, r12]")                                                                                \
+    TF_SHORT("r7", limit, "[r11, r12, lsl #1]")                                                                        \
+    TF_LEAVE
 
 /* 2 channels x 2 pixels: sums r2 r3 and r4 r5 */
 #define TF_STEP_2X2(b0, b1, b2, b3)                                                                                    \
@@ -125,19 +163,32 @@
     "smlad r4, r9, r10, r4\n"                                                                                          \
     "smlad r5, r9, r11, r5\n"
 
-#define TF_CORE_2X2(MUL, SIGN, SAT)                                                                                    \
-    TF_MATMUL_ENTER("52")                                                                                              \
+#define TF_SUMS_2X2                                                                                                    \
+    TF_ENTER("52")                                                                                                     \
     "1: ldrd r2, r4, [r1], #8\n"                                                                                       \
-    "ldrd r0, lr, [sp]\n" TF_STEP_2X2("r2", "r2", "r4", "r4")                                                          \
-        TF_MATMUL_LOOP(TF_STEP_2X2("r2", "r3", "r4", "r5")) "ldm r1!, {r0, r8, r9, r10}\n"                             \
-                                                            "ldrd r11, r12, [sp, #12]\n"                               \
-                                                            "add r11, r11, r0\n"                                       \
-        TF_OUT("r2", "r8", "r9", "r10", MUL, SIGN("r2"), SAT("r2"), "[r11]")                                           \
-        TF_OUT("r3", "r8", "r9", "r10", MUL, SIGN("r3"), SAT("r3"), "[r11, r12]")                                      \
+    "ldrd r0, lr, [sp]\n"                                                                                              \
+    TF_STEP_2X2("r2", "r2", "r4", "r4")                                                                                \
+    TF_LOOP(TF_STEP_2X2("r2", "r3", "r4", "r5"))
+
+#define TF_LINE_2X2(limit, shift)                                                                                      \
+    TF_SUMS_2X2                                                                                                        \
+    "ldm r1!, {r0, r8, r9, r10, lr}\n"                                                                                 \
+    "ldrd r11, r12, [sp, #12]\n"                                                                                       \
+    "add r11, r11, r0\n"                                                                                               \
+    TF_LINE_2("r2", "r3", "r8", "r9", limit, shift)                                                                    \
+    "add r11, r11, #1\n"                                                                                               \
+    TF_LINE_2("r4", "r5", "r10", "lr", limit, shift)                                                                   \
+    TF_LEAVE
+
+#define TF_SHORT_2X2(limit, shift)                                                                                     \
+    TF_SUMS_2X2 TF_GROUP                                                                                               \
+    TF_SHORT("r2", limit, "[r11]")                                                                                     \
+    TF_SHORT("r3", limit, "[r11, r12]")                                                                                \
     "ldm r1!, {r8, r9, r10}\n"                                                                                         \
     "add r11, r11, #1\n"                                                                                               \
-        TF_OUT("r4", "r8", "r9", "r10", MUL, SIGN("r4"), SAT("r4"), "[r11]")                                           \
-        TF_OUT("r5", "r8", "r9", "r10", MUL, SIGN("r5"), SAT("r5"), "[r11, r12]") TF_MATMUL_LEAVE
+    TF_SHORT("r4", limit, "[r11]")                                                                                     \
+    TF_SHORT("r5", limit, "[r11, r12]")                                                                                \
+    TF_LEAVE
 
 /* 2 channels x 1 pixel: sums r2 and r3 */
 #define TF_STEP_2X1                                                                                                    \
@@ -150,15 +201,27 @@
     "smlad r2, r8, r11, r2\n"                                                                                          \
     "smlad r3, r9, r11, r3\n"
 
-#define TF_CORE_2X1(MUL, SIGN, SAT)                                                                                    \
-    TF_MATMUL_ENTER("32")                                                                                              \
+#define TF_SUMS_2X1                                                                                                    \
+    TF_ENTER("32")                                                                                                     \
     "1: ldrd r2, r3, [r1], #8\n"                                                                                       \
-    "ldrd r0, lr, [sp]\n" TF_STEP_2X1 TF_MATMUL_LOOP(TF_STEP_2X1) "ldm r1!, {r0, r8, r9, r10}\n"                       \
-                                                                  "ldr r11, [sp, #12]\n"                               \
-                                                                  "add r11, r11, r0\n"                                 \
-        TF_OUT("r2", "r8", "r9", "r10", MUL, SIGN("r2"), SAT("r2"), "[r11]")                                           \
+    "ldrd r0, lr, [sp]\n"                                                                                              \
+    TF_STEP_2X1 TF_LOOP(TF_STEP_2X1)
+
+#define TF_LINE_2X1(limit, shift)                                                                                      \
+    TF_SUMS_2X1                                                                                                        \
+    "ldm r1!, {r0, r8, r9, r10, lr}\n"                                                                                 \
+    "ldr r11, [sp, #12]\n"                                                                                             \
+    "add r11, r11, r0\n"                                                                                               \
+    TF_LINE_1("r2", "r8", "r9", limit, shift, "0")                                                                     \
+    TF_LINE_1("r3", "r10", "lr", limit, shift, "1")                                                                    \
+    TF_LEAVE
+
+#define TF_SHORT_2X1(limit, shift)                                                                                     \
+    TF_SUMS_2X1 TF_GROUP                                                                                               \
+    TF_SHORT("r2", limit, "[r11]")                                                                                     \
     "ldm r1!, {r8, r9, r10}\n"                                                                                         \
-        TF_OUT("r3", "r8", "r9", "r10", MUL, SIGN("r3"), SAT("r3"), "[r11, #1]") TF_MATMUL_LEAVE
+    TF_SHORT("r3", limit, "[r11, #1]")                                                                                 \
+    TF_LEAVE
 
 /* 4 channels x 1 pixel: sums r2..r5 */
 #define TF_STEP_4X1                                                                                                    \
@@ -177,44 +240,57 @@
     "smlad r4, r8, r11, r4\n"                                                                                          \
     "smlad r5, r9, r11, r5\n"
 
-#define TF_CORE_4X1(MUL, SIGN, SAT)                                                                                    \
-    TF_MATMUL_ENTER("56")                                                                                              \
+#define TF_SUMS_4X1                                                                                                    \
+    TF_ENTER("56")                                                                                                     \
     "1: ldm.w r1!, {r2, r3, r4, r5}\n"                                                                                 \
-    "ldrd r0, lr, [sp]\n" TF_STEP_4X1 TF_MATMUL_LOOP(TF_STEP_4X1) "ldm r1!, {r0, r8, r9, r10}\n"                       \
-                                                                  "ldr r11, [sp, #12]\n"                               \
-                                                                  "add r11, r11, r0\n"                                 \
-        TF_OUT("r2", "r8", "r9", "r10", MUL, SIGN("r2"), SAT("r2"), "[r11]")                                           \
+    "ldrd r0, lr, [sp]\n"                                                                                              \
+    TF_STEP_4X1 TF_LOOP(TF_STEP_4X1)
+
+#define TF_LINE_4X1(limit, shift)                                                                                      \
+    TF_SUMS_4X1                                                                                                        \
+    "ldm r1!, {r0, r6, r7, r8, r9}\n"                                                                                  \
+    "ldr r11, [sp, #12]\n"                                                                                             \
+    "add r11, r11, r0\n"                                                                                               \
+    TF_LINE_1("r2", "r6", "r7", limit, shift, "0")                                                                     \
+    TF_LINE_1("r3", "r8", "r9", limit, shift, "1")                                                                     \
+    "ldm r1!, {r6, r7, r8, r9}\n"                                                                                      \
+    TF_LINE_1("r4", "r6", "r7", limit, shift, "2")                                                                     \
+    TF_LINE_1("r5", "r8", "r9", limit, shift, "3")                                                                     \
+    TF_LEAVE
+
+#define TF_SHORT_4X1(limit, shift)                                                                                     \
+    TF_SUMS_4X1 TF_GROUP                                                                                               \
+    TF_SHORT("r2", limit, "[r11]")                                                                                     \
     "ldm r1!, {r8, r9, r10}\n"                                                                                         \
-        TF_OUT("r3", "r8", "r9", "r10", MUL, SIGN("r3"), SAT("r3"), "[r11, #1]")                                       \
+    TF_SHORT("r3", limit, "[r11, #1]")                                                                                 \
     "ldm r1!, {r8, r9, r10}\n"                                                                                         \
-        TF_OUT("r4", "r8", "r9", "r10", MUL, SIGN("r4"), SAT("r4"), "[r11, #2]")                                       \
+    TF_SHORT("r4", limit, "[r11, #2]")                                                                                 \
     "ldm r1!, {r8, r9, r10}\n"                                                                                         \
-        TF_OUT("r5", "r8", "r9", "r10", MUL, SIGN("r5"), SAT("r5"), "[r11, #3]") TF_MATMUL_LEAVE
+    TF_SHORT("r5", limit, "[r11, #3]")                                                                                 \
+    TF_LEAVE
 
 #define TF_UNUSED __attribute__((unused))
-#define TF_MATMUL_CORE(name, core)                                                                                     \
+#define TF_MATMUL_CORE(name, text)                                                                                     \
     __attribute__((naked, noinline, unused)) static void name(                                                         \
         TF_UNUSED const uint32_t *x, TF_UNUSED const int32_t *w, TF_UNUSED int8_t *out, TF_UNUSED int32_t out_stride,  \
         TF_UNUSED int32_t steps, TF_UNUSED int32_t lo, TF_UNUSED int32_t hi)                                           \
     {                                                                                                                  \
-        __asm__ volatile(core);                                                                                        \
+        __asm__ volatile(text);                                                                                        \
     }
 
-TF_MATMUL_CORE(tf_matmul_2x3_q31, TF_CORE_2X3(TF_MUL_Q31, TF_SIGN_Q31, TF_SAT_FULL))
-TF_MATMUL_CORE(tf_matmul_2x3_q31_clamp, TF_CORE_2X3(TF_MUL_Q31, TF_SIGN_Q31, TF_SAT_CLAMP))
-TF_MATMUL_CORE(tf_matmul_2x3_q31s, TF_CORE_2X3(TF_MUL_Q31S, TF_SIGN_Q31S, TF_SAT_FULL))
-TF_MATMUL_CORE(tf_matmul_2x3_q31s_clamp, TF_CORE_2X3(TF_MUL_Q31S, TF_SIGN_Q31S, TF_SAT_CLAMP))
-TF_MATMUL_CORE(tf_matmul_2x2_q31, TF_CORE_2X2(TF_MUL_Q31, TF_SIGN_Q31, TF_SAT_FULL))
-TF_MATMUL_CORE(tf_matmul_2x2_q31_clamp, TF_CORE_2X2(TF_MUL_Q31, TF_SIGN_Q31, TF_SAT_CLAMP))
-TF_MATMUL_CORE(tf_matmul_2x2_q31s, TF_CORE_2X2(TF_MUL_Q31S, TF_SIGN_Q31S, TF_SAT_FULL))
-TF_MATMUL_CORE(tf_matmul_2x2_q31s_clamp, TF_CORE_2X2(TF_MUL_Q31S, TF_SIGN_Q31S, TF_SAT_CLAMP))
-TF_MATMUL_CORE(tf_matmul_2x1_q31, TF_CORE_2X1(TF_MUL_Q31, TF_SIGN_Q31, TF_SAT_FULL))
-TF_MATMUL_CORE(tf_matmul_2x1_q31_clamp, TF_CORE_2X1(TF_MUL_Q31, TF_SIGN_Q31, TF_SAT_CLAMP))
-TF_MATMUL_CORE(tf_matmul_2x1_q31s, TF_CORE_2X1(TF_MUL_Q31S, TF_SIGN_Q31S, TF_SAT_FULL))
-TF_MATMUL_CORE(tf_matmul_2x1_q31s_clamp, TF_CORE_2X1(TF_MUL_Q31S, TF_SIGN_Q31S, TF_SAT_CLAMP))
-TF_MATMUL_CORE(tf_matmul_2x1_real, TF_CORE_2X1(TF_MUL_REAL, TF_SIGN_REAL, TF_SAT_FULL))
-TF_MATMUL_CORE(tf_matmul_2x1_real_clamp, TF_CORE_2X1(TF_MUL_REAL, TF_SIGN_REAL, TF_SAT_CLAMP))
-TF_MATMUL_CORE(tf_matmul_4x1_real, TF_CORE_4X1(TF_MUL_REAL, TF_SIGN_REAL, TF_SAT_FULL))
-TF_MATMUL_CORE(tf_matmul_4x1_real_clamp, TF_CORE_4X1(TF_MUL_REAL, TF_SIGN_REAL, TF_SAT_CLAMP))
+#define TF_MATMUL_CORES(name, line, short)                                                                             \
+    TF_MATMUL_CORE(name##_line12, line(TF_LIMIT_FULL, ", asr #12"))                                                    \
+    TF_MATMUL_CORE(name##_line12_clamp, line(TF_LIMIT_CLAMP, ", asr #12"))                                             \
+    TF_MATMUL_CORE(name##_line10, line(TF_LIMIT_FULL, ", asr #10"))                                                    \
+    TF_MATMUL_CORE(name##_line10_clamp, line(TF_LIMIT_CLAMP, ", asr #10"))                                             \
+    TF_MATMUL_CORE(name##_line8, line(TF_LIMIT_FULL, ", asr #8"))                                                      \
+    TF_MATMUL_CORE(name##_line8_clamp, line(TF_LIMIT_CLAMP, ", asr #8"))                                               \
+    TF_MATMUL_CORE(name##_short, short(TF_LIMIT_FULL, ""))                                                             \
+    TF_MATMUL_CORE(name##_short_clamp, short(TF_LIMIT_CLAMP, ""))
+
+TF_MATMUL_CORES(tf_matmul_2x3, TF_LINE_2X3, TF_SHORT_2X3)
+TF_MATMUL_CORES(tf_matmul_2x2, TF_LINE_2X2, TF_SHORT_2X2)
+TF_MATMUL_CORES(tf_matmul_2x1, TF_LINE_2X1, TF_SHORT_2X1)
+TF_MATMUL_CORES(tf_matmul_4x1, TF_LINE_4X1, TF_SHORT_4X1)
 
 #endif

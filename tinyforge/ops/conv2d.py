@@ -14,8 +14,8 @@ from tinyforge.ir.program import KernelCall, RowInput, Table
 from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import AxisMap, Window, conv_axis
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_piece, require, require_int8
-from tinyforge.ops.packing import STEP, pack_matmul, steps_of
-from tinyforge.ops.requant import Rescale, ShortForm, accumulator_range, short_form
+from tinyforge.ops.packing import STEP, Packed, pack_matmul, steps_of
+from tinyforge.ops.requant import Rescale, accumulator_range
 from tinyforge.ops.scaling import channel_multipliers, folded_bias, weights_without_zero
 
 GROUP = 2  # output channels a core computes together
@@ -95,7 +95,6 @@ class Conv2D(Op):
         axes = self.axes(ins, outs, 0)
         assert axes is not None
         rescale = self._rescale(ins, outs)
-        form = short_form(rescale)
         oc, kh, _, _ = ins[1].shape
         call = KernelCall(
             kernel="",
@@ -104,11 +103,9 @@ class Conv2D(Op):
             inputs=(RowInput(0, kh, axes[0], axes[1], self.dilation[0]),),
             merge_rows=self._pointwise(ins),
         )
-        if form is not None:
-            weights = weights_without_zero(ins).reshape(oc, -1)
-            packed = pack_matmul(weights, folded_bias(ins), form, (rescale.acc_lo, rescale.acc_hi), GROUP)
-            if packed is not None:
-                return self._packed_call(call, ins, form, packed)
+        packed = pack_matmul(weights_without_zero(ins).reshape(oc, -1), folded_bias(ins), rescale, GROUP)
+        if packed is not None:
+            return self._packed_call(call, ins, packed)
         return self._plain_call(call, ins, outs, rescale)
 
     def _pointwise(self, ins: Sequence[Tensor]) -> bool:
@@ -122,7 +119,7 @@ class Conv2D(Op):
         reach = accumulator_range(weights_without_zero(ins).reshape(channels, -1), folded_bias(ins))
         return Rescale(multiplier, shift, outs[0].type.zero_point, lo, hi, *reach)
 
-    def _packed_call(self, call: KernelCall, ins: Sequence[Tensor], form: ShortForm, packed: IntArray) -> KernelCall:
+    def _packed_call(self, call: KernelCall, ins: Sequence[Tensor], packed: Packed) -> KernelCall:
         """The kernels on packed weights: pixels read where they lie, or windows gathered first."""
         oc, kh, kw, c = ins[1].shape
         steps = steps_of(kh * kw * c)
@@ -131,11 +128,11 @@ class Conv2D(Op):
         whole = not direct and (row_bytes % STEP != 0 or row_bytes < SHORTEST_ROW)
         raw = 0 if direct else STEP * steps if whole else row_bytes
         most = next((p for p in (3, 2) if p * (2 * STEP * steps + raw) <= SCRATCH_LIMIT), 1)
-        tail = (("most", most), ("rounding", form.rounding.value), ("lo", form.lo), ("hi", form.hi))
+        tail = (("most", most), ("line", packed.line), ("lo", packed.lo), ("hi", packed.hi))
         call = replace(
             call,
             header="tf_conv2d_packed_s8.h",
-            tables=(Table("packed", "int32_t", packed),),
+            tables=(Table("packed", "int32_t", packed.stream),),
             scratch_bytes=most * (2 * STEP * steps + raw),
         )
         if direct:

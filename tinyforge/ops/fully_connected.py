@@ -64,23 +64,21 @@ class FullyConnected(Op):
 
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         rescale = _rescale(self, ins, outs)
-        form = short_form(rescale)
         weights = weights_without_zero(ins)
         n_out, n_in = weights.shape
         batch = ("batch", outs[0].type.elements // n_out)
         clamp = (("lo", rescale.lo), ("hi", rescale.hi))
-        if form is not None:
-            group = 4 if n_out >= 4 and -(-n_out // 4) * QUAD_COST <= -(-n_out // 2) * PAIR_COST else 2
-            packed = pack_matmul(weights, folded_bias(ins), form, (rescale.acc_lo, rescale.acc_hi), group)
-            if packed is not None:
-                return KernelCall(
-                    kernel="tf_fully_connected_packed_s8",
-                    header="tf_fully_connected_packed_s8.h",
-                    form="flat",
-                    tables=(Table("packed", "int32_t", packed),),
-                    literals=(batch, ("in_n", n_in), ("out_n", n_out), ("group", group), *clamp),
-                    scratch_bytes=2 * STEP * steps_of(n_in),
-                )
+        group = 4 if n_out >= 4 and -(-n_out // 4) * QUAD_COST <= -(-n_out // 2) * PAIR_COST else 2
+        packed = pack_matmul(weights, folded_bias(ins), rescale, group)
+        if packed is not None:
+            return KernelCall(
+                kernel="tf_fully_connected_packed_s8",
+                header="tf_fully_connected_packed_s8.h",
+                form="flat",
+                tables=(Table("packed", "int32_t", packed.stream),),
+                literals=(batch, ("in_n", n_in), ("out_n", n_out), ("group", group), ("line", packed.line), *clamp),
+                scratch_bytes=2 * STEP * steps_of(n_in),
+            )
         call = KernelCall(
             kernel="tf_fully_connected_steps_s8",
             header="tf_fully_connected_s8.h",
@@ -88,6 +86,7 @@ class FullyConnected(Op):
             tables=(Table("weights", "int8_t", ins[1].array()), Table("bias", "int32_t", folded_bias(ins))),
             literals=(batch, ("in_n", n_in), ("out_n", n_out), ("w_zero", ins[1].type.zero_point)),
         )
+        form = short_form(rescale)
         if form is None:
             steps = Table("steps", "int32_t", thresholds(rescale))
             return replace(call, tables=(*call.tables, steps), literals=(*call.literals, *clamp))

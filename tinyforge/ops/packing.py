@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from tinyforge.ir.types import IntArray
-from tinyforge.ops.requant import ShortForm
+from tinyforge.ops.line_requant import LineForm, line_form
+from tinyforge.ops.requant import Rescale, ShortForm, short_form
 
 SUM_SCALE = 256  # the cores' sums are this times the accumulator
 STEP = 4  # values of one step
@@ -22,18 +25,38 @@ def group_offsets(channels: int, group: int) -> list[int]:
     return [*range(channels - group, 0, -group), 0]
 
 
-def pack_matmul(
-    weights: IntArray, bias: IntArray, form: ShortForm, acc: tuple[IntArray, IntArray], group: int
-) -> IntArray | None:
-    """The stream for ``weights`` (channels, values) and folded ``bias``; None where the layout cannot hold them: fewer
-    channels than a group, weights beyond int8, a pair beyond int16, or sums beyond int32.
+@dataclass(frozen=True, slots=True, eq=False)
+class Packed:
+    """A stream and the literals that say how the cores finish its sums: ``line`` is the shift of a LineForm, or 0 for
+    the ShortForm whose ties round away from zero."""
 
-    ``acc``: smallest and largest reachable accumulator per channel.
-    """
+    stream: IntArray
+    line: int
+    lo: int
+    hi: int
+
+
+def pack_matmul(weights: IntArray, bias: IntArray, rescale: Rescale, group: int) -> Packed | None:
+    """The stream for ``weights`` (channels, values) and folded ``bias``; None where the layout cannot hold them (fewer
+    channels than a group, weights beyond int8, a pair beyond int16, sums beyond int32) or no short requantisation is
+    exact."""
+    form: LineForm | ShortForm | None = line_form(rescale, SUM_SCALE)
+    if form is None and rescale.real is None:
+        form = short_form(rescale)
+    if form is None:
+        return None
+    line = form.shift if isinstance(form, LineForm) else 0
+    stream = _stream(weights, bias, rescale, form, group)
+    return None if stream is None else Packed(stream, line, rescale.lo, rescale.hi)
+
+
+def _stream(
+    weights: IntArray, bias: IntArray, rescale: Rescale, form: LineForm | ShortForm, group: int
+) -> IntArray | None:
     channels, values = weights.shape
     dead = form.multiplier == 0  # one output whatever the sum, which is made small
     weights, bias = np.where(dead[:, None], 0, weights), np.where(dead, 0, bias)
-    if channels < group or not _sums_fit((np.where(dead, 0, acc[0]), np.where(dead, 0, acc[1]))):
+    if channels < group or not _sums_fit((np.where(dead, 0, rescale.acc_lo), np.where(dead, 0, rescale.acc_hi))):
         return None
     padded = np.zeros((channels, STEP * steps_of(values)), np.int64)
     padded[:, :values] = weights
@@ -42,8 +65,12 @@ def pack_matmul(
     if np.abs(weights).max(initial=0) > 128 or weights.max(initial=0) > 127 or lanes.min(initial=0) < -(1 << 15):
         return None
     words = _int32((lanes[:, 0::2] & 0xFFFF) | ((lanes[:, 1::2] & 0xFFFF) << 16))
-    start = _int32(SUM_SCALE * (bias - 128 * even.sum(axis=1)) - 255 * odd.sum(axis=1))
-    tables = np.stack([form.multiplier, form.add, form.shift], axis=1)
+    start = SUM_SCALE * (bias - 128 * even.sum(axis=1)) - 255 * odd.sum(axis=1)
+    if isinstance(form, LineForm):
+        start, tables = start + form.nudge, np.stack([form.multiplier, form.add], axis=1)
+    else:
+        tables = np.stack([form.multiplier, form.add, form.shift], axis=1)
+    start = _int32(start)
     parts: list[IntArray] = []
     for offset in group_offsets(channels, group):
         chosen = slice(offset, offset + group)
