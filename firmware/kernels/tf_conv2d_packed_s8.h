@@ -2,7 +2,7 @@
  * `at_once` pixels are gathered, widened and multiplied together (tf_matmul_s8.h has the layouts).
  *
  * rows: kh pointers to pixel column in_x0 of the input rows, NULL for padding rows; out: pixel x0 of the output row.
- * scratch: 4-byte aligned, 8 * at_once * steps bytes of widened values, then at_once windows of raw values where kernel rows
+ * scratch: 4-byte aligned, 8 * max(at_once, 2) * steps bytes of widened values, then at_once windows of raw values where kernel rows
  * are gathered (`whole`: the whole window at once, because a kernel row is short or no multiple of 4 bytes). */
 #ifndef TF_CONV2D_PACKED_S8_H
 #define TF_CONV2D_PACKED_S8_H
@@ -22,6 +22,12 @@ TF_INLINE int32_t tf_block(int32_t n, int32_t most)
 TF_INLINE void tf_widen_block(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t steps, int32_t pixels,
                               int32_t most)
 {
+#if TF_MATMUL_WORDS == 4
+    (void)pixel_bytes;
+    (void)pixels;
+    (void)most;
+    tf_widen_s8_words(to, from, steps);
+#else
     if (most >= 3 && pixels == 3) {
         tf_widen_s8_p3(to, from, pixel_bytes, steps);
     } else if (most >= 2 && pixels == 2) {
@@ -29,6 +35,7 @@ TF_INLINE void tf_widen_block(uint32_t *to, const int8_t *from, int32_t pixel_by
     } else {
         tf_widen_s8_p1(to, from, pixel_bytes, steps);
     }
+#endif
 }
 
 TF_INLINE void tf_matmul_block(const uint32_t *x, const int32_t *w, int8_t *out, int32_t out_c, int32_t steps,
@@ -72,7 +79,7 @@ TF_INLINE void tf_conv2d_packed_s8(const int8_t *const *rows, int32_t in_x0, int
     const int32_t window = whole ? 4 * steps : row_bytes;
     const int32_t most = tf_min(at_once, TF_MATMUL_MOST);
     uint32_t *const wide = scratch;
-    int8_t *const raw = (int8_t *)(wide + 2 * most * steps);
+    int8_t *const raw = (int8_t *)(wide + 2 * tf_max(at_once, 2) * steps);
     for (int32_t x = x0; x < x1;) {
         const int32_t pixels = tf_block(x1 - x, most);
         const int32_t first = x * stride_w - pad_left;
@@ -99,7 +106,7 @@ TF_INLINE void tf_conv2d_packed_s8(const int8_t *const *rows, int32_t in_x0, int
             }
             if (!whole) {
                 tf_widen_block(to, from, pixel_bytes, row_bytes / 4, pixels, most);
-                to += 2 * pixels * (row_bytes / 4);
+                to += TF_MATMUL_WORDS * pixels * (row_bytes / 4);
             }
         }
         if (whole) {

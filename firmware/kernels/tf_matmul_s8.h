@@ -24,7 +24,11 @@ TF_INLINE void tf_widen_s8(uint32_t *to, const int8_t *from, int32_t pixel_bytes
     for (int32_t s = 0; s < steps; ++s) {
         for (int32_t p = 0; p < pixels; ++p) {
             const uint32_t x = tf_load32(from + p * pixel_bytes);
+#if TF_DSP
             to[p] = tf_sxtab16(0x00800080u, x);
+#else
+            to[p] = (x ^ 0x00800080u) & 0x00ff00ffu;
+#endif
             to[pixels + p] = x ^ 0x007f007fu;
         }
         to += 2 * pixels;
@@ -96,6 +100,7 @@ TF_INLINE void tf_matmul_c(const uint32_t *x, const int32_t *w, int8_t *out, int
 #if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
 #include "tf_matmul_s8_thumb1.h"
 #define TF_MATMUL_MOST 1
+#define TF_MATMUL_WORDS 4
 #define TF_MATMUL_BODY(pixels, group, line) tf_matmul_thumb1(x, w, out, steps, lo, hi, group, line)
 #else
 #define TF_MATMUL_BODY(pixels, group, line) tf_matmul_c(x, w, out, out_stride, steps, lo, hi, pixels, group, line)
@@ -124,7 +129,8 @@ TF_MATMUL_CORES(tf_matmul_4x1, 1, 4)
 #endif
 
 #ifndef TF_MATMUL_MOST
-#define TF_MATMUL_MOST 3 /* pixels a core takes at once */
+#define TF_MATMUL_MOST 3  /* pixels a core takes at once */
+#define TF_MATMUL_WORDS 2 /* words of widened input a pixel and step, groups of 2 channels */
 #endif
 
 /* Picks the core; everything but the pointers is a literal. */

@@ -133,7 +133,7 @@ class Conv2D(Op):
             call,
             header="tf_conv2d_packed_s8.h",
             tables=(Table("packed", "int32_t", packed.stream),),
-            scratch_bytes=most * (2 * STEP * steps + raw),
+            scratch_bytes=max(most, 2) * 2 * STEP * steps + most * raw,
         )
         if direct:
             return replace(call, kernel="tf_pointwise_packed_s8", literals=(("in_c", c), ("out_c", oc), *tail))

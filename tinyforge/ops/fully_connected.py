@@ -77,7 +77,7 @@ class FullyConnected(Op):
                 form="flat",
                 tables=(Table("packed", "int32_t", packed.stream),),
                 literals=(batch, ("in_n", n_in), ("out_n", n_out), ("group", group), ("line", packed.line), *clamp),
-                scratch_bytes=2 * STEP * steps_of(n_in),
+                scratch_bytes=(2 if group == 4 else 4) * STEP * steps_of(n_in),  # Armv6-M unpacks pairs further
             )
         call = KernelCall(
             kernel="tf_fully_connected_steps_s8",
