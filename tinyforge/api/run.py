@@ -40,7 +40,8 @@ _RANDOM_SAMPLES = 4
 @dataclass(frozen=True, slots=True, eq=False)
 class RunReport:
     """What a run gave. ``outputs``: one array (samples, *shape) a model output, as users of the file know them.
-    ``arena_linked_bytes``: of the arena's symbol in the firmware, None on the host. ``explanation``: what is wrong,
+    ``arena_linked_bytes``: of the arena's symbol in the firmware, ``stack_bound_bytes``: of one inference with this
+    compiler and core; None where no firmware was linked for the run. ``explanation``: what is wrong,
     empty where nothing is."""
 
     result: RunResult
@@ -49,6 +50,7 @@ class RunReport:
     reference: str
     info: BuildInfo
     arena_linked_bytes: int | None
+    stack_bound_bytes: int | None
     explanation: str
 
     @property
@@ -78,7 +80,7 @@ class RunReport:
             "arena_bytes": self.info.arena_bytes,
             "arena_linked_bytes": self.arena_linked_bytes,
             "arena_high_water_bytes": result.arena_high_water_bytes,
-            "stack_bytes": self.info.stack_bytes,
+            "stack_bytes": self.stack_bound_bytes,
             "stack_high_water_bytes": result.stack_high_water_bytes,
             "out_of_bounds_accesses": result.out_of_bounds_accesses,
             "explanation": self.explanation,
@@ -160,7 +162,7 @@ class _Run:
         given = self._inputs(inputs, samples, seed)
         count = len(given[0])
         self.progress(f"running {count} samples on {self.target}")
-        result, linked = self._execute(given, trace=False)
+        result, firmware = self._execute(given, trace=False)
         self.progress("comparing with the reference")
         expected = recorded(self.graph, Path(reference), count) if reference else interpreted(self.graph, given)
         comparison = compare(self.graph, result.outputs, expected)
@@ -170,7 +172,8 @@ class _Run:
             comparison=comparison,
             reference=expected.source,
             info=self.info,
-            arena_linked_bytes=linked,
+            arena_linked_bytes=firmware.arena_linked_bytes if firmware else None,
+            stack_bound_bytes=firmware.stack.bytes if firmware else None,
             explanation=self._explain(result, comparison, expected, given, reference),
         )
 
@@ -184,8 +187,8 @@ class _Run:
         count = min(len(inputs[0]), samples or len(inputs[0]))
         return [to_compiled(self.graph, i, values[:count]) for i, values in enumerate(inputs)]
 
-    def _execute(self, inputs: Sequence[Array], trace: bool) -> tuple[RunResult, int | None]:
-        """The run, and the size of the arena's symbol in the image."""
+    def _execute(self, inputs: Sequence[Array], trace: bool) -> tuple[RunResult, Firmware | None]:
+        """The run, and the firmware where one was linked for it."""
         if self.target.on == "host":
             from tinyforge.device.host import run_host
 
@@ -195,7 +198,7 @@ class _Run:
         from tinyforge.toolchain.firmware import build_firmware
 
         firmware = build_firmware(self.folder, load_board(self.target.board), self.target.toolchain, trace=trace)
-        return self._on_emulator(firmware, inputs, trace), firmware.arena_linked_bytes
+        return self._on_emulator(firmware, inputs, trace), firmware
 
     def _on_emulator(self, firmware: Firmware, inputs: Sequence[Array], trace: bool) -> RunResult:
         """QEMU plays the whole board. Traces always come from the instruction counter."""
