@@ -100,6 +100,18 @@ def test_own_board_file_with_two_banks(tmp_path: Path) -> None:
         assert result.out_of_bounds_accesses == 0
 
 
+@needs_qemu
+@pytest.mark.qemu
+@pytest.mark.parametrize("board", ["emulated_m0plus", "mps2_an386", "stm32f405"])
+def test_hard_faults_are_reported_by_the_firmware(tmp_path: Path, board: str) -> None:
+    """QEMU takes the exception as the chip would; the handler's line names PC and cause."""
+    build = write_toy_build(tmp_path / "toy", bug="wild")
+    source = build / "toy.c"
+    source.write_text(source.read_text().replace("0x3ffffff0u", "0x9ffffff0u"))
+    with pytest.raises(DeviceError, match=r"stopped: FAULT pc=.* at 0x.* \(toy_op01_fully_connected"):
+        run_booted(build_firmware(build, load_board(board)), [INPUTS], "qemu")
+
+
 def test_board_keeps_its_flash(tmp_path: Path) -> None:
     """What was flashed runs, whatever was built afterwards."""
     board = load_board("emulated_m4")

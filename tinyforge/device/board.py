@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from tinyforge.target import Board
 from tinyforge.toolchain.firmware import Firmware
 
 PAINTS = (0xA5, 0x5A)
+_FAULT_PC = re.compile(r"FAULT pc=([0-9a-f]{8})")
 _SAMPLE_ATTEMPTS = 3
 _NANOSECONDS = 1_000_000_000
 Progress = Callable[[int, int], None]
@@ -61,10 +63,19 @@ def run_booted(
     with tempfile.TemporaryDirectory() as folder:
         flash = Path(folder) / "flash.bin"
         flash.write_bytes(content)
-        with booted(firmware.board, flash, emulator) as url:
-            result = _run_on(url, firmware.board, firmware.info, inputs, progress)
+        try:
+            with booted(firmware.board, flash, emulator) as url:
+                result = _run_on(url, firmware.board, firmware.info, inputs, progress)
+        except DeviceError as error:
+            raise DeviceError(_with_function(str(error), firmware)) from error
     result = _as_instructions(result, firmware.board, emulator)
     return replace(result, runner=f"emulator ({emulator})", compiler=firmware.compiler)
+
+
+def _with_function(message: str, firmware: Firmware) -> str:
+    """A fault report with the function its PC lies in."""
+    match = _FAULT_PC.search(message)
+    return f"{message}, at {firmware.image().where(int(match.group(1), 16))}" if match else message
 
 
 def _as_instructions(result: RunResult, board: Board, emulator: str) -> RunResult:

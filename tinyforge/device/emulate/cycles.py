@@ -1,12 +1,13 @@
 """Estimates cycles from executed blocks: a table of instruction timings, no caches.
 
-`cortex-m4` follows the instruction timing table of the Cortex-M4 Technical Reference Manual (r0p1, section 3.3):
-loads 2 cycles, 1 when the instruction before was a load or store too (pipelined), load/store multiple 1 + n, taken
-branches 1 + P with P = 2 (P is 1 to 3), divisions 2 to 12 (7 here), everything else of the integer and DSP set 1.
+`cortex-m4` has the rules of the Cortex-M4 Technical Reference Manual's timing table: loads 2 cycles, 1 when the
+instruction before was a load or store too (pipelined), single stores 1, load/store multiple 1 + n, taken branches 1 + P
+with P = 2 (P is 1 to 3), integer divisions 7 (2 to 12), float divisions and square roots 14, everything else 1.
 `cortex-m7` walks a block with two issue slots: in order, at most one multiply, one branch, one store and two loads a
 cycle, no pairing where the second needs the first's result; a loaded value can be used after 2 cycles, a product after
-2; taken branches cost 1 (predicted), one in 16 a refill of 8. Arm publishes no timing table for the M7.
-Both leave out flash wait states. Ranking aids: neither was compared with hardware.
+2; a taken branch costs 1, and one in 16 is taken to be mispredicted at 8 more. Arm publishes no timings for the M7:
+these figures are assumptions.
+Both leave out caches and flash wait states. Ranking aids: neither was compared with hardware.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from tinyforge.toolchain.elf import Image
 CYCLE_MODELS = ("cortex-m4", "cortex-m7")
 
 _M4_BRANCH = 2
-_DIVISION = 7
+_DIVISIONS = {"divide": 7, "float divide": 14}
 _M7_TAKEN = 1.0 + 8.0 / 16.0
-_M7_LATENCY = {"load": 2, "multiply": 2, "divide": 7}
+_M7_LATENCY = {"load": 2, "multiply": 2, **_DIVISIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +82,27 @@ def _classify(item: Any) -> _Instruction:
     return _Instruction(kind, transfers, frozenset(reads), frozenset(writes))
 
 
+# First match decides; names without condition or width suffix.
+_KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("store", ("push", "vpush", "stm", "vstm", "str", "vstr")),
+    ("load", ("pop", "vpop", "ldm", "vldm", "ldr", "vldr")),
+    ("float divide", ("vdiv", "vsqrt")),
+    ("divide", ("sdiv", "udiv")),
+    ("multiply", ("mul", "mla", "mls", "sml", "smm", "smu", "sms", "umu", "uml", "uma", "vmla", "vfma", "vmul")),
+    ("plain", ("bic", "bfi", "bfc")),
+    ("branch", ("b", "cbz", "cbnz", "tbb", "tbh")),
+    ("it", ("it",)),
+)
+
+
 def _kind(name: str, operands: str) -> tuple[str, int]:
     """Timing class and number of registers moved."""
-    transfers = operands.count(",") + 1 if "{" in operands else 1
-    if name in ("push", "vpush") or name.startswith(("stm", "vstm")):
-        return "store", transfers
-    if name in ("pop", "vpop") or name.startswith(("ldm", "vldm")):
-        return "load", transfers
+    kind = next((kind for kind, prefixes in _KINDS if name.startswith(prefixes)), "plain")
+    if kind not in ("load", "store"):
+        return kind, 1
     if name.startswith(("ldrd", "strd")):
-        return ("load" if name[0] == "l" else "store"), 2
-    if name.startswith(("ldr", "vldr")):
-        return "load", 1
-    if name.startswith(("str", "vstr")):
-        return "store", 1
-    if name in ("sdiv", "udiv", "vdiv", "vsqrt"):
-        return "divide", 1
-    if name.startswith(("mul", "mla", "mls", "sml", "smm", "smu", "sms", "umu", "uml", "uma", "vmla", "vfma", "vmul")):
-        return "multiply", 1
-    if (name[0] == "b" and name not in ("bic", "bics", "bfi", "bfc", "bkpt")) or name in ("cbz", "cbnz", "tbb", "tbh"):
-        return "branch", 1
-    if name.startswith("it"):
-        return "it", 1
-    return "plain", 1
+        return kind, 2
+    return kind, operands.count(",") + 1 if "{" in operands and "[" not in operands else 1
 
 
 def _m4_block(instructions: tuple[_Instruction, ...]) -> float:
@@ -114,8 +114,8 @@ def _m4_block(instructions: tuple[_Instruction, ...]) -> float:
         if kind in ("load", "store"):
             total += instruction.transfers
             total += 0.0 if before in ("load", "store") or (kind == "store" and instruction.transfers == 1) else 1.0
-        elif kind == "divide":
-            total += _DIVISION
+        elif kind in _DIVISIONS:
+            total += _DIVISIONS[kind]
         else:
             total += 1.0
         before = kind
@@ -138,8 +138,8 @@ def _m7_block(instructions: tuple[_Instruction, ...]) -> float:
             ready[register] = cycle + latency
         if instruction.transfers > 2:
             cycle += (instruction.transfers - 1) // 2
-        elif instruction.kind == "divide":
-            cycle += _DIVISION - 1
+        elif instruction.kind in _DIVISIONS:
+            cycle += _DIVISIONS[instruction.kind] - 1
     return float(cycle + 1) if instructions else 0.0
 
 
