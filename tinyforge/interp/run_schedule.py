@@ -14,7 +14,7 @@ from tinyforge.ir.memory_plan import LayoutKind, MemoryPlan, Placement
 from tinyforge.ir.schedule import FusedStage, Halo, Schedule
 from tinyforge.ir.types import Array
 from tinyforge.ir.window import Interval, Window
-from tinyforge.ops.base import Op, Piece
+from tinyforge.ops.base import Op, Piece, input_window
 from tinyforge.ops.stage_windows import StageNode, StageWalk, walk_stage
 
 Bytes = npt.NDArray[np.uint8]
@@ -101,12 +101,49 @@ class _Machine:
             return
         ins, outs = self.graph.ins(node), self.graph.outs(node)
         assert isinstance(node.op, Op)
-        pieces = [Piece.whole(t.array() if t.is_constant else self.load_whole(t.name)) for t in ins]
         height, width, _ = outs[0].type.hwc
+        if self._sliding(node):
+            self._run_rows(index, node, height, width)
+            return
+        pieces = [Piece.whole(t.array() if t.is_constant else self.load_whole(t.name)) for t in ins]
         results = node.op.compute(pieces, ins, outs, Window.full(height, width))
         self._trash_scratch(index)
         for tensor, data in zip(outs, results, strict=True):
             self.store_whole(tensor.name, np.asarray(data).reshape(tensor.shape))
+
+    def _sliding(self, node: Node) -> bool:
+        """Whether the output lies partly over an input, so that the order of rows counts."""
+        placed = [self.plan.placements[t] for t in (node.outputs[0], *node.inputs) if t in self.plan.placements]
+        out = placed[0]
+        return any(
+            p.offset < out.offset + out.nbytes and out.offset < p.offset + p.nbytes and p.offset != out.offset
+            for p in placed[1:]
+        )
+
+    def _run_rows(self, index: int, node: Node, height: int, width: int) -> None:
+        """The layer one output row after another."""
+        ins, outs = self.graph.ins(node), self.graph.outs(node)
+        assert isinstance(node.op, Op)
+        for y in range(height):
+            window = Window(Interval(y, y + 1), Interval(0, width))
+            pieces = []
+            for i, tensor in enumerate(ins):
+                if tensor.is_constant or len(tensor.shape) != 4:
+                    pieces.append(Piece.whole(tensor.array() if tensor.is_constant else self.load_whole(tensor.name)))
+                    continue
+                wanted = input_window(node.op, ins, outs, i, window)
+                parts = [
+                    self._segment(self.plan.placements[tensor.name], r, wanted.cols, (0, 0))
+                    for r in range(wanted.rows.lo, wanted.rows.hi)
+                ]
+                shape = (1, wanted.rows.size, wanted.cols.size, tensor.shape[3])
+                dtype = tensor.type.dtype.numpy
+                data = np.concatenate(parts).view(dtype).reshape(shape) if parts else np.zeros(shape, dtype)
+                pieces.append(Piece(data, wanted))
+            (row,) = node.op.compute(pieces, ins, outs, window)
+            self._trash_scratch(index)
+            raw = np.ascontiguousarray(np.asarray(row).astype(outs[0].type.dtype.numpy)).view(np.uint8).reshape(-1)
+            self._bytes(self.plan.placements[outs[0].name]).reshape(height, -1)[y] = raw
 
     def _trash_scratch(self, index: int) -> None:
         """A kernel may leave anything in its scratch."""

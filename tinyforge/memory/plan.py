@@ -10,6 +10,7 @@ from tinyforge.ir.memory_plan import Buffer, Layout, LayoutKind, MemoryPlan, Pla
 from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import FusedStage, Halo, Schedule
 from tinyforge.memory.layouts import fed_layout, stage_layouts, whole_layout
+from tinyforge.memory.overlaps import distances
 from tinyforge.memory.planner import Block, Packing, pack
 from tinyforge.ops.stage_windows import StageWalk, walk_stage
 
@@ -39,6 +40,8 @@ class _Work:
     group: dict[str, str]
     sums: dict[int, int] = field(default_factory=dict)  # reductions that end a stage -> first step of the stage
     feed: tuple[int, int] | None = None  # bytes of the feed state, last step of stage 0
+    begins: dict[str, int] = field(default_factory=dict)  # first and last step of the stage that makes a tensor
+    ends: dict[str, int] = field(default_factory=dict)
     aliases: set[int] = field(default_factory=set)
     in_place: dict[int, str] = field(default_factory=dict)
 
@@ -79,12 +82,13 @@ def _plan(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: 
     ]
     if work.feed:
         blocks.append(Block(FEED_STATE, work.feed[0], ALIGN, 0, work.feed[1]))
-    packing = pack(blocks, effort=effort)
+    overlaps = _overlaps(graph, schedule, calls, work, roots)
+    packing = pack(blocks, overlaps, effort=effort)
     timeline = _timeline(work, blocks, packing.offsets)
     peak_step, peak_buffers = _peak(timeline)
     offsets = dict(zip((b.name for b in blocks[: len(roots)]), packing.offsets, strict=False))
     inputs_only = {r for r in roots if set(work.lives[r].names) <= set(graph.inputs)}
-    rest = pack([b for b in blocks if b.name not in inputs_only], effort=0)
+    rest = pack([Block(b.name, 0, ALIGN, 0, 0) if b.name in inputs_only else b for b in blocks], overlaps, effort=0)
     return MemoryPlan(
         placements={
             name: Placement(offsets[work.root(name)], life.layout.nbytes, life.layout)
@@ -103,6 +107,23 @@ def _plan(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: 
         timeline=timeline,
         feed_state=packing.offsets[-1] if work.feed else -1,
     )
+
+
+def _overlaps(
+    graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], work: _Work, roots: Sequence[str]
+) -> dict[tuple[int, int], int]:
+    """Pairs of blocks (output, input) that may overlap, with the least distance of their starts: both whole tensors,
+    the input dead after the stage that makes the output."""
+    index = {name: i for i, name in enumerate(roots)}
+    found = {}
+    for (output, source), distance in distances(graph, schedule, calls).items():
+        low, high = work.root(output), work.root(source)
+        dying, born = work.lives[high], work.lives[low]
+        whole = dying.layout.kind is born.layout.kind is LayoutKind.WHOLE and dying.kind != "output"
+        if low == high or not whole or dying.last_use > work.ends[output] or born.first_use < work.begins[output]:
+            continue
+        found[index[low], index[high]] = distance
+    return found
 
 
 def _rounded(packing: Packing) -> int:
@@ -154,9 +175,14 @@ def _lifetimes(graph: Graph, schedule: Schedule) -> _Work:
         if name in graph.outputs:
             life.last_use, life.kind = end, "output"
         life.nbytes = life.layout.nbytes
+        work.begins[name], work.ends[name] = _stage_steps(made, stage_of)
         work.lives[name] = life
     work.group = {name: name for name in work.lives}
     return work
+
+
+def _stage_steps(made: int, stage_of: _StageOf) -> tuple[int, int]:
+    return (stage_of[made].first, stage_of[made].last) if made in stage_of else (made, made)
 
 
 def _fed_input(graph: Graph, walk: StageWalk, work: _Work) -> dict[str, tuple[Layout, bool]]:

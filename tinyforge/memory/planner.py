@@ -1,13 +1,16 @@
 """Static storage allocation: blocks with sizes and lifetimes -> offsets in one arena. Sees nothing but numbers.
 
-Several greedy orders are tried, stopping as soon as one meets the lower bound (the largest live set); what is left is
-settled by a bounded exact search. The search places blocks in order of rising offset, each as low as it goes: some such
-order gives an optimal packing, so exhausting them proves optimality.
+Blocks alive together must not overlap, except where an overlap is declared: an output that may grow over the dead part
+of an input. Several greedy orders are tried, each from both ends of the arena, stopping as soon as one meets the lower
+bound (the largest live set); then orders are improved step by step; what is left is settled by a bounded exact search,
+which places blocks in order of rising offset, each as low as it goes: some such order gives an optimal packing, so
+exhausting them proves optimality.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -22,10 +25,15 @@ class Block:
     last_use: int
 
 
+Overlaps = Mapping[tuple[int, int], int]
+"""(i, j) -> d: block j may start d >= 0 bytes above block i or more, although both are alive (default: i's size)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Packing:
     """``offsets[i]`` belongs to the i-th block. ``lower_bound``: the most bytes alive in one step (alignment included
-    where all blocks share it); ``proven_optimal``: no packing of these blocks is smaller than ``arena_bytes``."""
+    where all blocks share it, shared bytes counted once); ``proven_optimal``: no packing of these blocks is smaller
+    than ``arena_bytes``."""
 
     offsets: tuple[int, ...]
     arena_bytes: int
@@ -33,55 +41,55 @@ class Packing:
     proven_optimal: bool
 
 
-def lower_bound(blocks: Sequence[Block]) -> int:
-    """No packing needs less: the largest live set. Where all blocks share an alignment every block but the topmost one
-    of the set is padded to it."""
+def lower_bound(blocks: Sequence[Block], overlaps: Overlaps | None = None) -> int:
+    """No packing needs less: the largest live set less what its blocks may share. Where all blocks share an alignment
+    every block but the topmost one of the set is padded to it."""
     aligns = {b.align for b in blocks}
+    savings = [(i, j, _saving(blocks, i, j, d)) for (i, j), d in (overlaps or {}).items()]
     bound = 0
     for step in {b.first_use for b in blocks}:
         alive = [b for b in blocks if b.size and b.first_use <= step <= b.last_use]
-        if len(aligns) == 1 and alive:
+        shared = sum(s for i, j, s in savings if _at(blocks[i], step) and _at(blocks[j], step))
+        if len(aligns) == 1 and alive and not shared:
             bound = max(bound, sum(map(_padded, alive)) - max(_padded(b) - b.size for b in alive))
         else:
-            bound = max(bound, sum(b.size for b in alive))
+            bound = max(bound, sum(b.size for b in alive) - shared)
     return bound
 
 
-def pack(blocks: Sequence[Block], *, effort: int = 20_000) -> Packing:
-    """Offsets for ``blocks``. ``effort`` bounds the nodes of the exact search; 0 means heuristics only.
+def pack(blocks: Sequence[Block], overlaps: Overlaps | None = None, *, effort: int = 20_000) -> Packing:
+    """Offsets for ``blocks``. ``effort`` bounds the nodes of the exact search; 0 means greedy orders only.
 
     Deterministic: equal input, equal offsets.
     """
-    n = len(blocks)
-    bound = lower_bound(blocks)
-    conflicts = _conflicts(blocks)
-    best = _heuristics(blocks, conflicts, bound)
-    peak = _arena(blocks, best)
-    if peak <= bound or effort <= 0 or n > 400:
-        return Packing(tuple(best), peak, bound, peak <= bound)
-    search = _Search(blocks, conflicts, best, peak, bound, effort)
+    problem = _Problem(blocks, overlaps or {})
+    order, mirrored, peak = problem.greedy_orders()
+    if peak > problem.bound and effort > 0:
+        order, mirrored, peak = problem.improve(order, mirrored, peak, min(400, effort // 10))
+    best = problem.place(order, False, mirrored)
+    for fit in (False, True):
+        other = problem.place(order, fit, mirrored)
+        if problem.arena(other) < problem.arena(best):
+            best = other
+    peak = problem.arena(best)
+    if peak <= problem.bound or effort <= 0 or len(blocks) > 400:
+        return Packing(tuple(best), peak, problem.bound, peak <= problem.bound)
+    search = _Search(problem, best, peak, effort)
     search.run()
-    return Packing(tuple(search.best), search.peak, bound, search.peak <= bound or search.exhausted)
+    return Packing(tuple(search.best), search.peak, problem.bound, search.peak <= problem.bound or search.exhausted)
 
 
 def _padded(block: Block) -> int:
     return -(-block.size // block.align) * block.align
 
 
-def _conflicts(blocks: Sequence[Block]) -> list[list[int]]:
-    """For each block the others alive at some common step."""
-    return [
-        [
-            j
-            for j, b in enumerate(blocks)
-            if j != i and a.size and b.size and a.first_use <= b.last_use and b.first_use <= a.last_use
-        ]
-        for i, a in enumerate(blocks)
-    ]
+def _at(block: Block, step: int) -> bool:
+    return block.first_use <= step <= block.last_use
 
 
-def _arena(blocks: Sequence[Block], offsets: Sequence[int]) -> int:
-    return max((o + b.size for o, b in zip(offsets, blocks, strict=True)), default=0)
+def _saving(blocks: Sequence[Block], low: int, high: int, distance: int) -> int:
+    """Most bytes the two may have in common."""
+    return max(0, min(blocks[low].size - distance, blocks[high].size))
 
 
 _ORDERS: tuple[Callable[[Block, int], tuple[int, ...]], ...] = (
@@ -95,41 +103,95 @@ _ORDERS: tuple[Callable[[Block, int], tuple[int, ...]], ...] = (
 )
 
 
-def _heuristics(blocks: Sequence[Block], conflicts: list[list[int]], bound: int) -> list[int]:
-    """The best of all greedy orders, each with first fit and best fit."""
-    best: list[int] = []
-    peak = -1
-    for key in _ORDERS:
-        order = sorted(range(len(blocks)), key=lambda i: (*key(blocks[i], len(conflicts[i])), i))
-        for best_fit in (False, True):
-            offsets = _greedy(blocks, conflicts, order, best_fit)
-            arena = _arena(blocks, offsets)
-            if peak < 0 or arena < peak:
-                best, peak = offsets, arena
-            if peak <= bound:
-                return best
-    return best
+class _Problem:
+    """Blocks with the least distances between the starts of those that are alive together."""
+
+    def __init__(self, blocks: Sequence[Block], overlaps: Overlaps) -> None:
+        self.blocks, self.overlaps = blocks, overlaps
+        self.bound = lower_bound(blocks, overlaps)
+        self.conflicts = [
+            [
+                j
+                for j, b in enumerate(blocks)
+                if j != i and a.size and b.size and a.first_use <= b.last_use and b.first_use <= a.last_use
+            ]
+            for i, a in enumerate(blocks)
+        ]
+        self.sizes = [_padded(b) for b in blocks]
+        self.up = [[(j, self.least(i, j), self.least(j, i)) for j in self.conflicts[i]] for i in range(len(blocks))]
+        self.down = [self._mirrored(i) for i in range(len(blocks))]
+        self.ends = (False, True) if len({b.align for b in blocks}) == 1 else (False,)
+
+    def least(self, low: int, high: int) -> int:
+        """Least distance from the start of ``low`` to the start of ``high`` above it."""
+        return self.overlaps.get((low, high), self.blocks[low].size)
+
+    def _mirrored(self, i: int) -> list[tuple[int, int, int]]:
+        """Distances of i's neighbours seen from the top of the arena, where ends are starts: (j, i to j, j to i).
+        All blocks have one alignment; everything is rounded to it."""
+        size, align = self.sizes, self.blocks[i].align
+        rounded = ((j, -(-to // align) * align, -(-back // align) * align) for j, to, back in self.up[i])
+        return [(j, back + size[i] - size[j], to + size[j] - size[i]) for j, to, back in rounded]
+
+    def arena(self, offsets: Sequence[int]) -> int:
+        return max((o + b.size for o, b in zip(offsets, self.blocks, strict=True)), default=0)
+
+    def greedy_orders(self) -> tuple[list[int], bool, int]:
+        """The best of all greedy orders and ends: (order, from the top, bytes)."""
+        best: tuple[list[int], bool, int] = list(range(len(self.blocks))), False, -1
+        for key in _ORDERS:
+            order = sorted(range(len(self.blocks)), key=lambda i: (*key(self.blocks[i], len(self.conflicts[i])), i))
+            for mirrored in self.ends:
+                for fit in (False, True):
+                    peak = self.arena(self.place(order, fit, mirrored))
+                    if best[2] < 0 or peak < best[2]:
+                        best = order, mirrored, peak
+                    if peak <= self.bound:
+                        return best
+        return best
+
+    def improve(self, order: list[int], mirrored: bool, peak: int, rounds: int) -> tuple[list[int], bool, int]:
+        """Moves blocks that reach the top to an earlier place, and keeps what is no worse."""
+        rng = random.Random(0)
+        offsets = self.place(order, False, mirrored)
+        for _ in range(rounds):
+            top = max(range(len(order)), key=lambda i: offsets[i] + self.blocks[i].size)
+            moved = rng.choice([top, top, rng.randrange(len(order))])
+            trial = [i for i in order if i != moved]
+            trial.insert(rng.randrange(len(order)), moved)
+            turned = mirrored if rng.random() < 0.8 or len(self.ends) == 1 else not mirrored
+            found = self.place(trial, False, turned)
+            size = self.arena(found)
+            if size <= peak:
+                order, mirrored, peak, offsets = trial, turned, size, found
+            if peak <= self.bound:
+                break
+        return order, mirrored, peak
+
+    def place(self, order: Sequence[int], best_fit: bool, mirrored: bool) -> list[int]:
+        """Greedy: each block in turn where it fits lowest (or tightest), from the bottom or from the top."""
+        near = self.down if mirrored else self.up
+        offsets = [-1] * len(self.blocks)
+        for i in order:
+            taken = sorted((offsets[j] - below, offsets[j] + above) for j, below, above in near[i] if offsets[j] >= 0)
+            offsets[i] = _gap(taken, self.blocks[i].align, best_fit)
+        if not mirrored:
+            return offsets
+        top = max((o + s for o, s in zip(offsets, self.sizes, strict=True)), default=0)
+        return [top - o - s for o, s in zip(offsets, self.sizes, strict=True)]
 
 
-def _greedy(blocks: Sequence[Block], conflicts: list[list[int]], order: Sequence[int], best_fit: bool) -> list[int]:
-    offsets = [-1] * len(blocks)
-    for i in order:
-        taken = sorted((offsets[j], offsets[j] + blocks[j].size) for j in conflicts[i] if offsets[j] >= 0)
-        offsets[i] = _gap(taken, blocks[i].size, blocks[i].align, best_fit)
-    return offsets
-
-
-def _gap(taken: Sequence[tuple[int, int]], size: int, align: int, best_fit: bool) -> int:
-    """Lowest (or tightest) offset where ``size`` bytes are free between the taken ranges, sorted by start."""
+def _gap(taken: Sequence[tuple[int, int]], align: int, best_fit: bool) -> int:
+    """Lowest (or tightest) start outside all open ranges (lo, hi), sorted by lo."""
     top = 0
     found, slack = -1, 0
     for lo, hi in taken:
         at = -(-top // align) * align
-        if at + size <= lo:
+        if at <= lo:
             if not best_fit:
                 return at
-            if found < 0 or lo - at - size < slack:
-                found, slack = at, lo - at - size
+            if found < 0 or lo - at < slack:
+                found, slack = at, lo - at
         top = max(top, hi)
     return found if found >= 0 else -(-top // align) * align
 
@@ -137,15 +199,18 @@ def _gap(taken: Sequence[tuple[int, int]], size: int, align: int, best_fit: bool
 class _Search:
     """Branch and bound over the order of placing blocks by rising offset."""
 
-    def __init__(
-        self, blocks: Sequence[Block], conflicts: list[list[int]], best: list[int], peak: int, bound: int, effort: int
-    ) -> None:
-        self.blocks, self.conflicts = blocks, conflicts
-        self.best, self.peak, self.bound, self.left = best, peak, bound, effort
+    def __init__(self, problem: _Problem, best: list[int], peak: int, effort: int) -> None:
+        self.problem, self.blocks = problem, problem.blocks
+        self.best, self.peak, self.bound, self.left = best, peak, problem.bound, effort
         self.exhausted = False
+        blocks = problem.blocks
         self.active = [i for i, b in enumerate(blocks) if b.size]
         self.steps = sorted({blocks[i].first_use for i in self.active})
-        self.at_step = [[i for i in self.active if blocks[i].first_use <= s <= blocks[i].last_use] for s in self.steps]
+        self.at_step = [[i for i in self.active if _at(blocks[i], s)] for s in self.steps]
+        self.shared = [
+            sum(_saving(blocks, i, j, d) for (i, j), d in problem.overlaps.items() if {i, j} <= set(members))
+            for members in self.at_step
+        ]
         self.offsets = [0] * len(blocks)
         self.placed = [False] * len(blocks)
 
@@ -179,7 +244,7 @@ class _Search:
         for i in self.active:
             if self.placed[i]:
                 continue
-            low = max((self.offsets[j] + self.blocks[j].size for j in self.conflicts[i] if self.placed[j]), default=0)
+            low = max((self.offsets[j] + d for j, _, d in self.problem.up[i] if self.placed[j]), default=0)
             align = self.blocks[i].align
             offset = -(-low // align) * align
             if offset >= current:
@@ -190,13 +255,13 @@ class _Search:
 
     def _promising(self, current: int) -> bool:
         """Whether what is unplaced can still stay below the best peak: it all goes above ``current``."""
-        for members in self.at_step:
+        for members, shared in zip(self.at_step, self.shared, strict=True):
             top, rest = current, 0
             for i in members:
                 if self.placed[i]:
                     top = max(top, self.offsets[i] + self.blocks[i].size)
                 else:
                     rest += self.blocks[i].size
-            if rest and top + rest >= self.peak:
+            if rest and top + rest - shared >= self.peak:
                 return False
         return True

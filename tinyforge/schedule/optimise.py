@@ -3,83 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tinyforge.errors import DoesNotFit, UsageError
+from tinyforge.errors import DoesNotFit
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import MemoryPlan
 from tinyforge.ir.program import KernelCall
-from tinyforge.ir.schedule import FusedStage, LayerStage, Schedule, Stage
+from tinyforge.ir.schedule import FusedStage, Schedule
 from tinyforge.memory.plan import plan_memory
-from tinyforge.schedule.layerwise import layerwise
-from tinyforge.schedule.patches import Candidate, patch_candidates
+from tinyforge.ops.stage_windows import executed_macs, walk_stage
+from tinyforge.schedule.explain import explain, refusal
+from tinyforge.schedule.network import (
+    Edges,
+    Path,
+    all_edges,
+    by_cycles,
+    by_macs,
+    few_edges,
+    layer_edges,
+    shortest,
+    smallest,
+)
+from tinyforge.schedule.options import OBJECTIVES, SCHEDULES, Options, ScheduleResult, StageCost
+from tinyforge.schedule.patches import patch_edges
 from tinyforge.schedule.space import Space, make_space
+from tinyforge.schedule.stage_cost import Limits
 
-OBJECTIVES = ("balanced", "sram", "latency")
-SCHEDULES = ("auto", "layerwise", "patch")
-DEFAULT_SRAM_MAC_FACTOR = 1.10
+__all__ = ["OBJECTIVES", "SCHEDULES", "Options", "Point", "ScheduleResult", "optimise", "pareto"]
 
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to look for.
-
-    objective: ``balanced`` and ``latency``: least compute that fits, and of those the smallest; ``sram``: least SRAM
-    with at most ``max_mac_factor`` times the network's own MACs (default 1.10). schedule: the family. Without a factor
-    the first two objectives have no limit.
-    """
-
-    objective: str = "balanced"
-    schedule: str = "auto"
-    max_mac_factor: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise UsageError(f"objective {self.objective!r} is unknown; choose one of {', '.join(OBJECTIVES)}")
-        if self.schedule not in SCHEDULES:
-            raise UsageError(f"schedule {self.schedule!r} is unknown; choose one of {', '.join(SCHEDULES)}")
-        if self.max_mac_factor is not None and not 1.0 <= self.max_mac_factor < math.inf:
-            raise UsageError(f"a MAC factor of {self.max_mac_factor} makes no sense; give 1.0 or more")
-
-    @property
-    def factor(self) -> float:
-        if self.max_mac_factor is not None:
-            return self.max_mac_factor
-        return DEFAULT_SRAM_MAC_FACTOR if self.objective == "sram" else math.inf
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ScheduleResult:
-    """A schedule with its memory plan and cost.
-
-    lower_bound: bytes below which no schedule of ``family`` comes. proven_optimal: nothing better exists in ``family``.
-    considered: candidates looked at. layerwise_bytes: what layer by layer would need. explanation: why this one.
-    """
-
-    schedule: Schedule
-    plan: MemoryPlan
-    macs: int
-    executed_macs: int
-    family: str
-    proven_optimal: bool
-    lower_bound: int
-    considered: int
-    layerwise_bytes: int
-    explanation: tuple[str, ...]
-
-    @property
-    def mac_factor(self) -> float:
-        return self.executed_macs / self.macs if self.macs else 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Option:
-    """A whole schedule before its memory is planned; ``bytes`` is the largest live set, in place counted."""
-
-    schedule: Schedule
-    nbytes: int
-    macs: int
+NO_LIMIT = 1 << 62
+FINALISTS = 8
+"""Paths that are planned exactly, at most."""
+MOST_EXTRA = 1.5
+"""Factor above which nothing is looked for where no factor is given: more recomputation never paid."""
 
 
 def optimise(
@@ -93,143 +50,262 @@ def optimise(
 
     ``where`` names the board in messages. Raises DoesNotFit with the peak, the best reachable figure and what to try.
     """
+    search = _Search(graph, calls, sram_bytes if sram_bytes is not None else NO_LIMIT, options or Options(), where)
+    return search.run()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Point:
+    """One point of the front: nothing smaller executes fewer MACs."""
+
+    arena_bytes: int
+    mac_factor: float
+    estimated_cycles: int
+    schedule: Schedule
+
+
+def pareto(graph: Graph, calls: Sequence[KernelCall], options: Options | None = None) -> tuple[Point, ...]:
+    """The front of arena bytes against executed MACs up to ``options.max_mac_factor`` (default 1.5), smallest last."""
     options = options or Options()
-    space = make_space(graph, calls)
-    limit = sram_bytes if sram_bytes is not None else 1 << 62
-    base = _Option(layerwise(graph), max(map(space.layer_bytes, range(space.count)), default=0), space.total_macs)
-    base_plan = plan_memory(graph, base.schedule, calls)
-    considered = [base]
-    need_patches = options.objective == "sram" or base_plan.arena_bytes > limit
-    if options.schedule == "patch" or (options.schedule == "auto" and need_patches):
-        considered += _patch_options(space)
-    allowed = [o for o in considered if o.macs <= options.factor * max(space.total_macs, 1)]
-    if options.schedule == "patch":
-        allowed = [o for o in allowed if o is not base] or allowed
-    chosen = _choose(space, allowed, limit, options, base, base_plan)
-    if chosen is None:
-        raise DoesNotFit(_refusal(space, considered, options, limit, where, base_plan))
-    option, plan = chosen
-    return ScheduleResult(
-        schedule=option.schedule,
-        plan=plan,
-        macs=space.total_macs,
-        executed_macs=option.macs,
-        family="layer by layer" if len(considered) == 1 else "layer by layer; a patch-based first stage and layers",
-        proven_optimal=plan.proven_optimal,
-        lower_bound=min(o.nbytes for o in considered),
-        considered=len(considered),
-        layerwise_bytes=base_plan.arena_bytes,
-        explanation=_explain(space, option, plan, base_plan, limit, options, len(considered)),
-    )
+    search = _Search(graph, calls, NO_LIMIT, options, "")
+    return search.front()
 
 
-def _patch_options(space: Space) -> list[_Option]:
-    """The first k operators over every grid, for every k; the rest layer by layer."""
-    tail = [0] * (space.count + 1)
-    for i in reversed(range(space.count)):
-        tail[i] = max(tail[i + 1], space.layer_bytes(i))
-    rest_macs = space.total_macs
-    found = []
-    for last in range(1, space.count):
-        own = sum(space.macs[: last + 1])
-        for c in _useful(patch_candidates(space, 0, last)):
-            stages: tuple[Stage, ...] = (c.stage, *(LayerStage(i) for i in range(last + 1, space.count)))
-            found.append(_Option(Schedule(stages), max(c.peak_bytes, tail[last + 1]), rest_macs - own + c.macs))
-    return found
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answer:
+    """A path with its exact plan and work."""
+
+    path: Path
+    schedule: Schedule
+    plan: MemoryPlan
+    macs: int
+
+    @property
+    def nbytes(self) -> int:
+        return self.plan.arena_bytes
 
 
-def _useful(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Those that no other beats in both bytes and MACs."""
-    kept: list[Candidate] = []
-    for c in sorted(candidates, key=lambda c: (c.macs, c.peak_bytes)):
-        if not kept or c.peak_bytes < kept[-1].peak_bytes:
-            kept.append(c)
-    return kept
+class _Search:
+    """One question about one network."""
 
+    def __init__(self, graph: Graph, calls: Sequence[KernelCall], limit: int, options: Options, where: str) -> None:
+        self.graph, self.calls, self.limit, self.options, self.where = graph, calls, limit, options, where
+        self.space: Space = make_space(graph, calls)
+        self.fed = options.input == "rows"
+        self.total = max(self.space.total_macs, 1)
+        self.base = None if self.fed else self._answer(self._layers(), effort=20_000)
+        self.considered = 1
+        self.edges: Edges | None = None
+        self.bound = 0
 
-def _choose(
-    space: Space,
-    allowed: Sequence[_Option],
-    limit: int,
-    options: Options,
-    base: _Option,
-    base_plan: MemoryPlan,
-) -> tuple[_Option, MemoryPlan] | None:
-    """The first option in order of preference whose plan keeps what its live set promises (or the best that comes)."""
-    key: Callable[[_Option], tuple[int, int]]
-    key = (lambda o: (o.nbytes, o.macs)) if options.objective == "sram" else (lambda o: (o.macs, o.nbytes))
-    best: tuple[_Option, MemoryPlan] | None = None
-    for option in sorted(allowed, key=key):
-        if best is not None and key(option) >= _planned(best, options):
-            break
-        if option.nbytes > limit:
-            continue
-        plan = base_plan if option is base else plan_memory(space.graph, option.schedule, space.calls, effort=2000)
-        if plan.arena_bytes > limit:
-            continue
-        if best is None or _planned((option, plan), options) < _planned(best, options):
-            best = option, plan
-    return best
+    def _layers(self) -> Path:
+        return Path(tuple(e for group in layer_edges(self.space, False) for e in group))
 
+    def run(self) -> ScheduleResult:
+        options = self.options
+        if options.schedule == "layerwise" and self.base:
+            best: _Answer | None = self.base
+            self.bound = self.base.plan.lower_bound
+        elif options.schedule == "patch":
+            best = self._patches()
+        elif options.objective == "sram":
+            best = self._smallest()
+        else:
+            best = self._fastest()
+        if best is None or best.nbytes > self.limit:
+            raise DoesNotFit(self._refusal(best))
+        return self._result(best)
 
-def _planned(choice: tuple[_Option, MemoryPlan], options: Options) -> tuple[int, int]:
-    option, plan = choice
-    return (plan.arena_bytes, option.macs) if options.objective == "sram" else (option.macs, plan.arena_bytes)
+    def _most_macs(self) -> float:
+        return self.options.factor * self.total + 1e-6
 
+    def _extra(self) -> int:
+        """Recomputed MACs that a stage may have."""
+        factor = self.options.factor if math.isfinite(self.options.factor) else MOST_EXTRA
+        return int((factor - 1) * self.total) + 1
 
-def _node_name(space: Space, step: int) -> str:
-    return space.graph.nodes[step].name.split(";")[0] if space.graph.nodes else "nothing"
+    def _smallest(self) -> _Answer | None:
+        """Least SRAM within the MAC factor."""
+        most = self._most_macs()
+        extra = self._extra()
+        start = max(self.space.layer_bytes, default=0) if self.base else 2 * sum(self.space.nbytes) + 64
+        few = few_edges(self.space, Limits(start, extra, fed=self.fed))
+        path = smallest(self.space, few, most)
+        self.considered += few.considered
+        self.edges = few
+        if self.options.level == "full":
+            limit = path.nbytes if path else start
+            self.edges = all_edges(self.space, Limits(limit, extra, fed=self.fed))
+            self.considered += self.edges.considered
+        found = self._finalists(self.edges, few, most)
+        best = min(found, key=lambda a: (a.nbytes, a.path.cycles), default=None)
+        if self.base and (best is None or best.nbytes >= self.base.nbytes):
+            return self.base
+        return best
 
+    def _finalists(self, edges: Edges, few: Edges, most: float) -> list[_Answer]:
+        """Exact plans of the paths that promise least, until none left can be better than the best found."""
+        sizes = sorted({*edges.sizes(), *few.sizes()})
+        path = smallest(self.space, edges, most)
+        source = edges
+        if path is None:
+            path, source = smallest(self.space, few, most), few
+        if path is None:
+            return []
+        self.bound = path.nbytes
+        found: list[_Answer] = []
+        seen: set[Schedule] = set()
+        for size in [s for s in sizes if s >= path.nbytes][: 4 * FINALISTS]:
+            if found and min(a.nbytes for a in found) <= size:
+                break
+            for key in (by_cycles, by_macs):
+                candidate = shortest(self.space, source, size, key)
+                if candidate is None or candidate.macs > most:
+                    continue
+                schedule = candidate.schedule(self.space, self.fed)
+                if schedule not in seen and len(seen) < 2 * FINALISTS:
+                    seen.add(schedule)
+                    answer = self._answer(candidate, effort=4000)
+                    if answer.macs <= most:
+                        found.append(answer)
+        return found
 
-def _refusal(
-    space: Space, considered: Sequence[_Option], options: Options, limit: int, where: str, base_plan: MemoryPlan
-) -> str:
-    """What it needs, what there is, where the peak is, the best that can be reached, and what to try."""
-    factor = options.factor
-    within = [o for o in considered if o.macs <= factor * max(space.total_macs, 1)] or list(considered)
-    smallest = min(within, key=lambda o: o.nbytes)
-    plan = plan_memory(space.graph, smallest.schedule, space.calls, effort=0)
-    if plan.arena_bytes > base_plan.arena_bytes:
-        plan = base_plan
-    anything = min(o.nbytes for o in considered)
-    hints = []
-    if anything < plan.arena_bytes and math.isfinite(factor):
-        least = min(o.macs for o in considered if o.nbytes == anything)
-        hints.append(f"--max-mac-factor {math.ceil(100 * least / max(space.total_macs, 1)) / 100:.2f}")
-    if options.schedule == "layerwise":
-        hints.append("--schedule auto")
-    hints += ["a smaller input", f"a board with more: tinyforge boards --sram {-(-plan.arena_bytes // 1024)}K"]
-    if not (where and limit < 1 << 62):
-        where = "the limit"
-    return (
-        f"{space.graph.name}: needs {plan.arena_bytes:,} B of SRAM, {where} has {limit:,} B for it (peak at step "
-        f"{plan.peak_step}, {_node_name(space, plan.peak_step)}; layer by layer it is {base_plan.arena_bytes:,} B); "
-        f"try {', or '.join(hints)}"
-    )
+    def _fastest(self) -> _Answer | None:
+        """Fewest cycles within the limit, layer by layer where that fits."""
+        if self.base and self.base.nbytes <= self.limit:
+            self.bound = self.base.plan.lower_bound
+            return self.base
+        most = self._most_macs()
+        extra = self._extra()
+        top = self.limit if self.limit < NO_LIMIT else 2 * sum(self.space.nbytes) + 64
+        collect = all_edges if self.options.level == "full" and self.limit < NO_LIMIT else few_edges
+        for edges in (few_edges(self.space, Limits(top, extra, fed=self.fed)), None):
+            self.edges = edges or collect(self.space, Limits(top, extra, fed=self.fed))
+            self.considered += self.edges.considered
+            best = self._fits(self.edges, top, most)
+            if best is not None and (edges is None or best.macs <= 1.02 * self.total):
+                return best
+        return self._smallest()
 
+    def _fits(self, edges: Edges, limit: int, most: float) -> _Answer | None:
+        """The fastest path whose exact plan keeps the limit; the limit of the search sinks by what a plan is over."""
+        best: _Answer | None = None
+        size = limit
+        for _ in range(FINALISTS):
+            path = shortest(self.space, edges, size, by_cycles)
+            if path is None or path.macs > most:
+                path = shortest(self.space, edges, size, by_macs)
+            if path is None or path.macs > most:
+                break
+            answer = self._answer(path, effort=4000)
+            if answer.nbytes <= limit and answer.macs <= most:
+                self.bound = self.bound or path.nbytes
+                best = answer
+                break
+            size = min(size, path.nbytes) - max(answer.nbytes - limit, 1)
+        return best
 
-def _explain(
-    space: Space,
-    option: _Option,
-    plan: MemoryPlan,
-    base_plan: MemoryPlan,
-    limit: int,
-    options: Options,
-    considered: int,
-) -> tuple[str, ...]:
-    lines = []
-    fits = base_plan.arena_bytes <= limit
-    bound = f", the limit is {limit:,} B" if limit < 1 << 62 else ""
-    lines.append(f"layer by layer needs {base_plan.arena_bytes:,} B{bound}")
-    if option.schedule.stages and isinstance(option.schedule.stages[0], FusedStage):
-        stage = option.schedule.stages[0]
-        height, width, _ = space.graph.tensors[space.graph.nodes[stage.last].outputs[0]].type.hwc
-        grid = -(-height // stage.patch_h), -(-width // stage.patch_w)
-        lines.append(
-            f"operators 0 to {stage.last} run in {grid[0]} x {grid[1]} patches of {stage.patch_h} x {stage.patch_w} "
-            f"output pixels: {plan.arena_bytes:,} B for {option.macs / max(space.total_macs, 1):.3f} times the MACs"
+    def _patches(self) -> _Answer | None:
+        edges = patch_edges(self.space)
+        self.edges, self.considered = edges, edges.considered
+        most = self._most_macs()
+        if self.options.objective == "sram":
+            found = self._finalists(edges, edges, most)
+            best = min(found, key=lambda a: (a.nbytes, a.macs), default=None)
+        else:
+            top = min(self.limit, max(self.space.layer_bytes, default=0))
+            best = self._fits(edges, top, most)
+        if self.base and (best is None or self.base.nbytes <= best.nbytes):
+            return self.base
+        return best
+
+    def front(self) -> tuple[Point, ...]:
+        """Nondominated points by exact plans."""
+        factor = min(self.options.factor, MOST_EXTRA)
+        start = max(self.space.layer_bytes, default=0) if self.base else 2 * sum(self.space.nbytes) + 64
+        few = few_edges(self.space, Limits(start, 0, fed=self.fed))
+        path = smallest(self.space, few, self.total)
+        limit = path.nbytes if path else start
+        edges = all_edges(self.space, Limits(limit, int((factor - 1) * self.total) + 1, fed=self.fed))
+        answers = [self.base] if self.base else []
+        answers += [self._answer(p, effort=1000) for p in self._paths(few, edges, factor)]
+        points: list[Point] = []
+        for a in sorted(answers, key=lambda a: (a.macs, a.nbytes)):
+            if not points or a.nbytes < points[-1].arena_bytes:
+                points.append(Point(a.nbytes, a.macs / self.total, int(a.path.cycles), a.schedule))
+        return tuple(points)
+
+    def _paths(self, few: Edges, edges: Edges, factor: float) -> Iterator[Path]:
+        """One path for each step of the MAC factor that makes a difference."""
+        last = -1
+        for step in (1.0, 1.01, 1.02, 1.03, 1.05, 1.075, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4, 1.5):
+            if step > factor + 1e-9:
+                break
+            for group in (few, edges):
+                path = smallest(self.space, group, step * self.total)
+                if path is not None and path.nbytes != last:
+                    last = path.nbytes
+                    yield path
+
+    def _answer(self, path: Path, effort: int) -> _Answer:
+        schedule = path.schedule(self.space, self.fed)
+        plan = plan_memory(self.graph, schedule, self.calls, effort=effort)
+        macs = 0
+        for stage in schedule.stages:
+            if isinstance(stage, FusedStage):
+                macs += executed_macs(self.graph, walk_stage(self.graph, stage))
+            else:
+                macs += self.space.macs[stage.node]
+        return _Answer(path, schedule, plan, macs)
+
+    def _family(self) -> str:
+        if self.edges is None:
+            return "layer by layer"
+        if self.options.schedule == "patch":
+            return "layer by layer; a patch-based first stage and layers"
+        if self.options.level == "fast":
+            return "stages of bands of 1 row, whole or in chunks of 4 or 8 columns, all halos cached; layers"
+        return (
+            "stages of bands of 1 to 8 rows, whole or in chunks of 1 to 8 columns, halos cached or recomputed per "
+            "tensor; layers; costs by closed forms"
         )
-    elif fits and options.objective != "sram":
-        lines.append("that fits and computes least, so nothing is fused")
-    lines.append(f"{considered} schedules were compared; the peak is at {_node_name(space, plan.peak_step)}")
-    return tuple(lines)
+
+    def _result(self, best: _Answer) -> ScheduleResult:
+        base_bytes = self.base.nbytes if self.base else self._answer_whole()
+        proven = best.nbytes <= self.bound and (best is self.base or self.options.level == "full")
+        space = self.space
+        return ScheduleResult(
+            schedule=best.schedule,
+            plan=best.plan,
+            macs=space.total_macs,
+            executed_macs=best.macs,
+            family=self._family(),
+            proven_optimal=proven or (best is self.base and best.plan.proven_optimal and self.edges is None),
+            lower_bound=min(self.bound or best.nbytes, best.nbytes),
+            considered=self.considered,
+            layerwise_bytes=base_bytes,
+            explanation=explain(space, best.schedule, best.plan, best.macs, base_bytes, self.limit, self.considered),
+            estimated_cycles=int(best.path.cycles),
+            stages=tuple(
+                StageCost(e.first, e.last, e.nbytes, e.macs, sum(space.macs[e.first : e.last + 1]), int(e.cycles))
+                for e in best.path.edges
+            ),
+        )
+
+    def _answer_whole(self) -> int:
+        """Bytes of layer by layer, for comparison, where the input is fed."""
+        layers = self._layers().schedule(self.space, False)
+        return plan_memory(self.graph, layers, self.calls, effort=0).arena_bytes
+
+    def _refusal(self, best: _Answer | None) -> str:
+        base_bytes = self.base.nbytes if self.base else self._answer_whole()
+        if self.options.objective != "sram" and self.options.schedule == "auto":
+            best = self._smallest() or best
+        if best is None:
+            best = self.base
+        least = None
+        if math.isfinite(self.options.factor) and self.options.schedule == "auto":
+            few = few_edges(self.space, Limits(NO_LIMIT, self.total, fed=self.fed))
+            path = smallest(self.space, few, 2.0 * self.total)
+            least = path.macs / self.total if path and best and path.nbytes < best.nbytes else None
+        return refusal(self.space, best.plan if best else None, self.options, self.limit, self.where, base_bytes, least)

@@ -1,4 +1,4 @@
-"""What can be fused, and what lies whole in memory around it: facts about a graph that the optimiser asks for often."""
+"""What the optimiser asks about a graph, as plain numbers in lists: tensors and nodes by index, no objects to walk."""
 
 from __future__ import annotations
 
@@ -8,90 +8,166 @@ from dataclasses import dataclass
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
 from tinyforge.ops.base import Op
-from tinyforge.ops.stage_windows import StageNode, stage_nodes
+from tinyforge.schedule.cycles import NodeCost, node_cost
+
+Axis = tuple[int, int, int, int]
+"""num, den, lo, hi of an AxisMap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One activation that a windowed node reads, with the maps of its rows and columns."""
+
+    tensor: int
+    rows: Axis
+    cols: Axis
+
+
+@dataclass(frozen=True, slots=True)
+class WindowedNode:
+    """A node that can run piece by piece. ``domain``: the tensor its pieces are pieces of (the output; the input of a
+    reduction). ``in_place``: tensors its output may overwrite element by element."""
+
+    index: int
+    reads: tuple[Read, ...]
+    output: int
+    domain: int
+    reduces: bool
+    scratch: int
+    macs: int
+    in_place: tuple[int, ...]
+    cost: NodeCost
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Space:
-    """Facts by node index. ``nodes[i]`` is None where node i needs whole tensors. ``macs[i]``: of the whole operator.
+    """Facts of a graph. Tensors (activations only) and nodes by index.
 
-    ``made[t]``, ``read[t]``: index of the node that makes tensor t (-1: graph input) and of its last reader (the number
-    of nodes for graph outputs). ``nbytes[t]``: of the whole tensor. ``saves[i]``: (input, bytes) of node i's in-place
-    input, which its output may take over when that input dies there.
+    ``height``, ``width``, ``pixel``, ``nbytes``: of each tensor, bytes; aliases count nothing. ``made``: index of the
+    node that makes it, -1 for graph inputs; ``read``: of its last reader, the number of nodes for graph outputs.
+    ``windowed[i]``: None where node i needs whole tensors. ``macs[i]``: of the whole operator. ``crossing[i]``: bytes
+    of tensors made before node i and read by it or later. ``layer_bytes[i]``: bytes alive while node i runs as a layer.
     """
 
     graph: Graph
     calls: Sequence[KernelCall]
-    nodes: tuple[StageNode | None, ...]
+    names: tuple[str, ...]
+    height: tuple[int, ...]
+    width: tuple[int, ...]
+    pixel: tuple[int, ...]
+    nbytes: tuple[int, ...]
+    made: tuple[int, ...]
+    read: tuple[int, ...]
+    readers: tuple[tuple[int, ...], ...]
+    windowed: tuple[WindowedNode | None, ...]
     macs: tuple[int, ...]
-    made: dict[str, int]
-    read: dict[str, int]
-    nbytes: dict[str, int]
-    saves: tuple[tuple[str, int] | None, ...]
+    crossing: tuple[int, ...]
+    layer_bytes: tuple[int, ...]
+    layer_cycles: tuple[int, ...]
 
     @property
     def count(self) -> int:
-        return len(self.nodes)
+        return len(self.macs)
 
     @property
     def total_macs(self) -> int:
         return sum(self.macs)
 
-    def crossing(self, first: int, last: int) -> int:
-        """Bytes of whole tensors alive somewhere in steps first..last but made before and read after them, or made
-        before and read inside: everything from outside that a stage over first..last has to leave alone."""
-        return sum(size for t, size in self.nbytes.items() if self.made[t] < first and self.read[t] >= first)
-
-    def closed(self, first: int, last: int) -> bool:
-        """Whether first..last can be one fused stage: no barrier inside, and only the last node's single output is
-        seen from outside."""
-        if len(self.graph.nodes[last].outputs) != 1:
-            return False
-        for i in range(first, last + 1):
-            if self.nodes[i] is None:
-                return False
-            if i < last and any(self.read[t] > last or self.read[t] < 0 for t in self.graph.nodes[i].outputs):
-                return False
-        return True
-
-    def layer_bytes(self, step: int) -> int:
-        """Bytes alive when node ``step`` runs as a layer."""
-        alive = sum(size for t, size in self.nbytes.items() if self.made[t] <= step <= self.read[t])
-        saving = self.saves[step]
-        dies = saving is not None and self.read[saving[0]] == step
-        return alive + self.calls[step].scratch_bytes - (saving[1] if saving and dies else 0)
+    @property
+    def input(self) -> int:
+        """The graph's first input."""
+        return self.names.index(self.graph.inputs[0])
 
 
 def make_space(graph: Graph, calls: Sequence[KernelCall]) -> Space:
-    """Collect the facts; aliases count nothing of their own."""
+    """Collect the facts."""
     count = len(graph.nodes)
-    names = dict.fromkeys((*graph.inputs, *(t for n in graph.nodes for t in n.outputs)))
+    names = tuple(dict.fromkeys((*graph.inputs, *(t for n in graph.nodes for t in n.outputs))))
+    ids = {t: i for i, t in enumerate(names)}
+    types = [graph.tensors[t].type for t in names]
+    shapes = [t.hwc for t in types]
     producer, consumers = graph.producer(), graph.consumers()
-    read = {t: max(consumers.get(t, [producer.get(t, 0)])) for t in names}
-    read.update(dict.fromkeys(graph.outputs, count))
-    nbytes = {t: graph.tensors[t].type.nbytes for t in names}
-    made = {t: producer.get(t, -1) for t in names}
+    made = [producer.get(t, -1) for t in names]
+    read = [max(consumers.get(t, [m])) for t, m in zip(names, made, strict=True)]
+    for t in graph.outputs:
+        read[ids[t]] = count
+    nbytes = [t.nbytes for t in types]
     for i in reversed(range(count)):
-        if calls[i].alias and graph.nodes[i].inputs[calls[i].in_place[0]] in names:
-            source, target = graph.nodes[i].inputs[calls[i].in_place[0]], graph.nodes[i].outputs[0]
+        if calls[i].alias and graph.nodes[i].inputs[calls[i].in_place[0]] in ids:
+            source, target = ids[graph.nodes[i].inputs[calls[i].in_place[0]]], ids[graph.nodes[i].outputs[0]]
             read[source] = max(read[source], read[target])
             nbytes[target] = 0
-    saves = tuple(_saving(graph, calls[i], i, nbytes) for i in range(count))
+    windowed = tuple(_windowed(graph, calls, ids, i) for i in range(count))
+    macs = tuple(_macs(graph, i) for i in range(count))
+    crossing = _crossing(count, made, read, nbytes)
+    alive = [c + sum(nbytes[ids[t]] for t in graph.nodes[i].outputs) for i, c in enumerate(crossing[:count])]
     return Space(
         graph=graph,
         calls=calls,
-        nodes=tuple(_stage_node(graph, calls, i) for i in range(count)),
-        macs=tuple(_macs(graph, i) for i in range(count)),
-        made=made,
-        read=read,
-        nbytes=nbytes,
-        saves=saves,
+        names=names,
+        height=tuple(s[0] for s in shapes),
+        width=tuple(s[1] for s in shapes),
+        pixel=tuple(s[2] * t.dtype.itemsize for s, t in zip(shapes, types, strict=True)),
+        nbytes=tuple(nbytes),
+        made=tuple(made),
+        read=tuple(read),
+        readers=tuple(tuple(consumers.get(t, ())) for t in names),
+        windowed=windowed,
+        macs=macs,
+        crossing=crossing,
+        layer_bytes=tuple(
+            alive[i] + calls[i].scratch_bytes - _saving(graph, calls[i], ids, i, read, nbytes, windowed[i], shapes)
+            for i in range(count)
+        ),
+        layer_cycles=tuple(node_cost(graph, calls[i], i).layer for i in range(count)),
     )
 
 
-def _stage_node(graph: Graph, calls: Sequence[KernelCall], index: int) -> StageNode | None:
-    nodes = stage_nodes(graph, index, index) if calls[index].form == "rows" else None
-    return nodes[0] if nodes else None
+def _crossing(count: int, made: Sequence[int], read: Sequence[int], nbytes: Sequence[int]) -> tuple[int, ...]:
+    """For each node, bytes made before it and still to be read."""
+    change = [0] * (count + 2)
+    for m, r, size in zip(made, read, nbytes, strict=True):
+        if r > m:
+            change[m + 1] += size
+            change[r + 1] -= size
+    total, found = 0, []
+    for delta in change[: count + 1]:
+        total += delta
+        found.append(total)
+    return tuple(found)
+
+
+def _windowed(graph: Graph, calls: Sequence[KernelCall], ids: dict[str, int], index: int) -> WindowedNode | None:
+    node, call = graph.nodes[index], calls[index]
+    ins, outs = graph.ins(node), graph.outs(node)
+    assert isinstance(node.op, Op)
+    reduces = node.op.accumulates(ins, outs)
+    if len(outs) != 1 or call.form not in ("rows", "reduce") or (call.form == "reduce") != reduces:
+        return None
+    if not reduces and (len(outs[0].shape) != 4 or outs[0].shape[0] != 1):
+        return None
+    reads = []
+    for i, tensor in enumerate(ins):
+        if tensor.is_constant:
+            continue
+        axes = node.op.axes(ins, outs, i)
+        if len(tensor.shape) != 4 or (axes is None and not reduces):
+            return None
+        maps = ((1, 1, 0, 0),) * 2 if reduces or axes is None else tuple((m.num, m.den, m.lo, m.hi) for m in axes)
+        reads.append(Read(ids[tensor.name], maps[0], maps[1]))
+    if not reads or (reduces and len(reads) != 1):
+        return None
+    return WindowedNode(
+        index=index,
+        reads=tuple(reads),
+        output=ids[outs[0].name],
+        domain=reads[0].tensor if reduces else ids[outs[0].name],
+        reduces=reduces,
+        scratch=call.scratch_bytes,
+        macs=_macs(graph, index),
+        in_place=tuple(ids[node.inputs[i]] for i in call.in_place if node.inputs[i] in ids),
+        cost=node_cost(graph, call, index),
+    )
 
 
 def _macs(graph: Graph, index: int) -> int:
@@ -100,10 +176,49 @@ def _macs(graph: Graph, index: int) -> int:
     return node.op.macs(graph.ins(node), graph.outs(node))
 
 
-def _saving(graph: Graph, call: KernelCall, index: int, nbytes: dict[str, int]) -> tuple[str, int] | None:
+def _saving(
+    graph: Graph,
+    call: KernelCall,
+    ids: dict[str, int],
+    index: int,
+    read: Sequence[int],
+    nbytes: Sequence[int],
+    windowed: WindowedNode | None,
+    shapes: Sequence[tuple[int, int, int]],
+) -> int:
+    """Bytes that the output of a layer shares with an input that dies there: all of it in place, or most of it where
+    rows of the input are done with before the output reaches them."""
     node = graph.nodes[index]
+    target = ids[node.outputs[0]]
+    best = 0
     for i in call.in_place:
-        source = node.inputs[i]
-        if source in nbytes and nbytes[source] and nbytes[source] == nbytes[node.outputs[0]] and not call.alias:
-            return source, nbytes[source]
-    return None
+        source = ids.get(node.inputs[i], -1)
+        if source >= 0 and read[source] == index and nbytes[source] == nbytes[target] and not call.alias:
+            best = max(best, nbytes[source])
+    if windowed is None or windowed.reduces:
+        return best
+    for r in windowed.reads:
+        if read[r.tensor] == index and nbytes[r.tensor]:
+            if call.merge_rows and shapes[r.tensor][1] < MERGED_SLACK:
+                continue
+            row_out, row_in = (nbytes[t] // max(shapes[t][0], 1) for t in (target, r.tensor))
+            d = overlap(1, shapes[target][0], row_out, r.rows[0], r.rows[2], row_in)
+            shared = nbytes[r.tensor] + nbytes[target] - max(nbytes[target], d + nbytes[r.tensor])
+            best = max(best, shared) if r.rows[1] == 1 else best
+    return best
+
+
+MERGED_SLACK = 8
+"""Pixels a merged kernel may read ahead."""
+
+
+def overlap(step: int, height: int, row_out: int, advance: int, first: int, row_in: int) -> int:
+    """Least distance in bytes from the start of an output to the start of an input above it, where band b writes output
+    rows below (b + 1) * step and reads no input row below b * advance + first from then on."""
+    bands = -(-height // step)
+    distance = 0
+    turn = -(first // advance) if advance else 0
+    for band in {0, min(max(turn, 0), bands - 1), min(max(turn - 1, 0), bands - 1), bands - 1}:
+        written = min((band + 1) * step, height) * row_out
+        distance = max(distance, written - max(band * advance + first, 0) * row_in)
+    return distance
