@@ -13,7 +13,9 @@ import numpy as np
 
 from tinyforge.codegen.generate import generate, lower_graph
 from tinyforge.ir.graph import Graph
+from tinyforge.ir.memory_plan import Placement
 from tinyforge.ir.types import Array
+from tinyforge.memory.layouts import whole_layout
 from tinyforge.schedule.types import LayerStage, Schedule
 
 STRICT = [
@@ -33,16 +35,10 @@ STRICT = [
 
 
 @dataclass(frozen=True)
-class StackedPlacement:
-    offset: int
-    bytes: int
-
-
-@dataclass(frozen=True)
 class StackedPlan:
     """Every tensor and scratch in a place of its own: for tests of kernels, not of planning."""
 
-    placements: Mapping[str, StackedPlacement]
+    placements: Mapping[str, Placement]
     scratch: Mapping[int, int]
     arena_bytes: int
 
@@ -51,7 +47,7 @@ def stacked_plan(graph: Graph) -> StackedPlan:
     at, placements, scratch = 0, {}, {}
     for tensor in graph.tensors.values():
         if not tensor.is_constant:
-            placements[tensor.name] = StackedPlacement(at, tensor.type.nbytes)
+            placements[tensor.name] = Placement(at, tensor.type.nbytes, whole_layout(tensor.type))
             at += -(-tensor.type.nbytes // 16) * 16
     for i, call in enumerate(lower_graph(graph)):
         scratch[i] = at
@@ -65,20 +61,22 @@ def layerwise(graph: Graph) -> Schedule:
 
 class HostModels:
     """Several graphs in one shared library. ``defines`` e.g. ("-DTF_FORCE_DSP",); ``plans``: other placements than
-    a buffer of its own for every tensor."""
+    a buffer of its own for every tensor; ``schedules``: others than whole layers."""
 
     def __init__(
         self,
         folder: Path,
         graphs: Sequence[Graph],
         defines: Sequence[str] = (),
-        plans: Sequence[StackedPlan | None] | None = None,
+        plans: Sequence[StackedPlan] | None = None,
+        schedules: Sequence[Schedule] | None = None,
     ) -> None:
         self.graphs = list(graphs)
         sources = []
         for i, graph in enumerate(graphs):
-            plan = (plans[i] if plans is not None else None) or stacked_plan(graph)
-            tree = generate(graph, layerwise(graph), plan, lower_graph(graph), f"m{i}")
+            plan = plans[i] if plans else stacked_plan(graph)
+            schedule = schedules[i] if schedules else layerwise(graph)
+            tree = generate(graph, schedule, plan, lower_graph(graph), f"m{i}")
             for name, text in tree.files.items():
                 (folder / name).write_text(text)
             sources += [f"m{i}.c", f"m{i}_weights.c"]

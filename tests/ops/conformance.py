@@ -6,22 +6,22 @@
 
 Checked, integer for integer: infer gives the declared shapes; LiteRT's reference kernels == compute; compute on random
 windows == the slice of the whole; the C kernel natively under UBSan == compute, portable and with emulated DSP
-instructions, in buffers of its own and, where the kernel allows it, in place.
+instructions, in buffers of its own and, where the kernel allows it, in place, and in random patches; the firmware of
+four emulated cores == compute (marked slow).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.c_host import HostModels, StackedPlan, stacked_plan
+from tests.c_host import HostModels, layerwise, stacked_plan
+from tests.ops.merged import BOARDS, emulate, has_variant, in_place_plan, merged, patches
 from tests.tflite_writer import litert_outputs, write_tflite
-from tinyforge.codegen.generate import lower_graph
-from tinyforge.codegen.headers import header_closure
 from tinyforge.ir.graph import Graph, Node, Tensor
 from tinyforge.ir.types import Array, DType, Quant, TensorType
 from tinyforge.ir.window import Interval, Window
@@ -140,22 +140,6 @@ def compute_window(graph: Graph, inputs: Sequence[Array], window: Window) -> lis
     return op.compute(pieces, ins, outs, window)
 
 
-def in_place_plan(graph: Graph) -> StackedPlan | None:
-    """The plan in which the output lies in the buffer of the first input the kernel allows; None where none does."""
-    node = graph.nodes[0]
-    call, plan = lower_graph(graph)[0], stacked_plan(graph)
-    allowed = [i for i in call.in_place if not graph.tensors[node.inputs[i]].is_constant]
-    if not allowed:
-        return None
-    shared = plan.placements[node.inputs[allowed[-1]]]
-    return StackedPlan({**plan.placements, node.outputs[0]: shared}, plan.scratch, plan.arena_bytes)
-
-
-def _uses_dsp(graph: Graph) -> bool:
-    headers = {name for call in lower_graph(graph) for name in call.headers}
-    return any("TF_FORCE_DSP" in text or "tf_dsp.h" in text for text in header_closure(headers).values())
-
-
 class OpConformance:
     """Subclass with ``cases``; ``seed`` makes them reproducible."""
 
@@ -204,33 +188,41 @@ class OpConformance:
                 sliced = [w[:, r.lo : r.hi, c.lo : c.hi] for w in whole]
                 assert_equal(compute_window(case.graph, case.inputs, window), sliced, case, f"{window}")
 
-    @pytest.mark.parametrize("variant", ["portable", "dsp", "in_place"])
+    @pytest.mark.parametrize("variant", ["portable", "dsp", "in_place", "patches", "dsp_patches"])
     def test_host_c(
         self,
         variant: str,
         suite: list[Case],
         expected: list[list[Array]],
-        tmp_path_factory: pytest.TempPathFactory,
+        tmp_path: Path,
     ) -> None:
-        chosen = [(c, e) for c, e in zip(suite, expected, strict=True) if not c.no_c and _has_variant(c.graph, variant)]
+        chosen = [(c, e) for c, e in zip(suite, expected, strict=True) if not c.no_c and has_variant(c.graph, variant)]
         if not chosen:
             pytest.skip(f"no case of this operator has a {variant} form")
-        plans = [in_place_plan(c.graph) for c, _ in chosen] if variant == "in_place" else None
-        defines = ["-DTF_FORCE_DSP"] if variant == "dsp" else []
-        folder = tmp_path_factory.mktemp(variant)
-        models = HostModels(folder, [c.graph for c, _ in chosen], defines, **_plans(plans))
-        for index, (case, results) in enumerate(chosen):
-            assert_equal(models.run(index, case.inputs), results, case, variant)
+        graph = merged([c.graph for c, _ in chosen])
+        plan = in_place_plan(graph) if variant == "in_place" else stacked_plan(graph)
+        rng = np.random.default_rng(self.seed + 2)
+        schedule = patches(rng, graph) if "patches" in variant else layerwise(graph)
+        defines = ["-DTF_FORCE_DSP"] if "dsp" in variant else []
+        model = HostModels(tmp_path, [graph], defines, [plan], [schedule])
+        outputs = model.run(0, [x for c, _ in chosen for x in c.inputs])
+        self._compare(outputs, chosen, variant)
 
+    @pytest.mark.slow
+    @pytest.mark.parametrize("board", BOARDS)
+    def test_emulator(self, board: str, suite: list[Case], expected: list[list[Array]], tmp_path: Path) -> None:
+        chosen = [(c, e) for c, e in zip(suite, expected, strict=True) if not c.no_c]
+        if not chosen:
+            pytest.skip("no case of this operator has a kernel")
+        graph = merged([c.graph for c, _ in chosen])
+        outputs = emulate(tmp_path / "build", graph, [x for c, _ in chosen for x in c.inputs], board)
+        self._compare(outputs, chosen, board)
 
-def _plans(plans: Sequence[StackedPlan | None] | None) -> Mapping[str, Any]:
-    return {} if plans is None else {"plans": plans}
-
-
-def _has_variant(graph: Graph, variant: str) -> bool:
-    if variant == "dsp":
-        return _uses_dsp(graph)
-    return variant != "in_place" or in_place_plan(graph) is not None
+    @staticmethod
+    def _compare(outputs: list[Array], chosen: list[tuple[Case, list[Array]]], what: str) -> None:
+        rest = iter(outputs)
+        for case, results in chosen:
+            assert_equal([next(rest) for _ in results], results, case, what)
 
 
 def describe(case: Case) -> str:
