@@ -6,15 +6,28 @@
 #include "tf_fixed_point.h"
 #include "tf_runtime.h"
 
-/* Leading zeros of a 32-bit value; 32 for 0. Plain shifts: Armv6-M has no CLZ, and it is used once a row. */
+/* Leading zeros of a 32-bit value; 32 for 0. By halves: Armv6-M has no CLZ, and compilers turn a loop of single shifts
+ * into a call of a library that firmware without one lacks. */
 static inline int32_t tf_leading_zeros(uint32_t x)
 {
-    int32_t n = 32;
-    while (x != 0u) {
-        x >>= 1;
-        --n;
+    int32_t n = x == 0u ? 1 : 0;
+    if ((x & 0xffff0000u) == 0u) {
+        n += 16;
+        x <<= 16;
     }
-    return n;
+    if ((x & 0xff000000u) == 0u) {
+        n += 8;
+        x <<= 8;
+    }
+    if ((x & 0xf0000000u) == 0u) {
+        n += 4;
+        x <<= 4;
+    }
+    if ((x & 0xc0000000u) == 0u) {
+        n += 2;
+        x <<= 2;
+    }
+    return n + ((x & 0x80000000u) == 0u ? 1 : 0);
 }
 
 /* x * 2^exponent: saturating to the left, rounding to the right. */

@@ -18,7 +18,7 @@
 #define TF_BINARY_S8_H
 
 #include "tf_fixed_point.h"
-#include "tf_requant.h"
+#include "tf_lanes.h"
 #include "tf_runtime.h"
 
 typedef struct {
@@ -46,22 +46,23 @@ TF_INLINE int32_t tf_point_sum(int32_t a, int32_t b, const tf_point *p)
     return tf_requantize(x + y, p->p6, p->p7) + p->p8;
 }
 
+/* The value before the shift of tf_point_shift. */
 TF_INLINE int32_t tf_point_raw(int32_t a, int32_t b, const tf_point *p)
 {
     int32_t t;
     switch (p->form) {
     case 0:
-        return (a * p->p0 + b * p->p1 + p->p2) >> p->p3;
+        return a * p->p0 + b * p->p1 + p->p2;
     case 1:
         t = a * p->p0 + b * p->p1 + p->p2;
-        return (t + (t >> 31) + p->p4) >> p->p3;
+        return t + (t >> 31) + p->p4;
     case 2:
-        return tf_smmlar((a + p->p0) * ((b + p->p1) * (1 << p->p2)), p->p3, p->p4) >> p->p5;
+        return tf_smmlar((a + p->p0) * ((b + p->p1) * (1 << p->p2)), p->p3, p->p4);
     case 3:
         t = (a + p->p0) * ((b + p->p1) * (1 << p->p2));
-        return (tf_smmlar(t, p->p3, p->p4) + (t >> 31)) >> p->p5;
+        return tf_smmlar(t, p->p3, p->p4) + (t >> 31);
     case 4:
-        return ((a + p->p0) * (b + p->p1) * p->p2 + p->p3) >> p->p4;
+        return (a + p->p0) * (b + p->p1) * p->p2 + p->p3;
     case 5:
         return tf_point_sum(a, b, p);
     case 6:
@@ -76,9 +77,26 @@ TF_INLINE int32_t tf_point_raw(int32_t a, int32_t b, const tf_point *p)
     }
 }
 
+TF_INLINE int32_t tf_point_shift(const tf_point *p)
+{
+    switch (p->form) {
+    case 0:
+    case 1:
+        return p->p3;
+    case 2:
+    case 3:
+        return p->p5;
+    case 4:
+        return p->p4;
+    default:
+        return 0;
+    }
+}
+
 TF_INLINE int8_t tf_point_s8(int32_t a, int32_t b, const tf_point *p)
 {
-    return (int8_t)tf_clamp8(tf_point_raw(a, b, p), p->lo, p->hi);
+    const int32_t y = tf_ssat8_asr(tf_point_raw(a, b, p), tf_point_shift(p));
+    return (int8_t)((p->lo > -128 || p->hi < 127) ? tf_clamp(y, p->lo, p->hi) : y);
 }
 
 /* n outputs of operands that advance by a_step and b_step (0 or 1, or more for transposed operands). */

@@ -14,11 +14,14 @@ from tinyforge.ir.types import Array, DType
 from tinyforge.ir.window import IDENTITY
 from tinyforge.ops.base import Piece, require, require_int8
 from tinyforge.ops.broadcast import spatial
+from tinyforge.ops.requant import Rescale, short_form
 
 MAX_COUNT = 1 << 23
 """Elements under one sum: 255 times as much stays inside int32."""
 
 LOOPS = 5
+FULL_FORM = -1
+"""In place of a ``Rounding``: the reference's own arithmetic."""
 
 
 def reduced_shape(x: Tensor, axes: Sequence[int], keep_dims: bool, kind: str) -> tuple[int, ...]:
@@ -82,17 +85,32 @@ def loop_extents(x: Tensor, axes: Sequence[int], kind: str) -> tuple[int, ...]:
         else:
             groups.append((i in axes, n))
     require(len(groups) <= LOOPS, f"{kind}: axes {tuple(axes)} of {x.name} alternate too often; transpose it first")
-    return (*(n for _, n in groups), *(1,) * (LOOPS - len(groups)))
+    extents = [n for _, n in groups]
+    if len(extents) % 2 == 0:
+        extents.append(1)  # nothing is kept inside
+    return (extents[0], *(1,) * (LOOPS - len(extents)), *extents[1:])
+
+
+def _rescale(x: Tensor, out: Tensor, axes: Sequence[int], scaling: tuple[int, int]) -> tuple[tuple[str, int], ...]:
+    """Literals of the rescaling: the short form where it is proven for every sum, else the reference's arithmetic."""
+    reach = 255 * element_count(x, axes)
+    one = np.ones(1, np.int64)
+    lo, hi = out.type.dtype.limits
+    zero = out.type.zero_point
+    short = short_form(Rescale(one * scaling[0], one * scaling[1], zero, lo, hi, -reach * one, reach * one))
+    if short is None:
+        return ("multiplier", scaling[0]), ("shift", scaling[1]), ("add", zero), ("rounding", FULL_FORM)
+    return (
+        ("multiplier", int(short.multiplier[0])),
+        ("shift", int(short.shift[0])),
+        ("add", int(short.add[0])),
+        ("rounding", short.rounding.value),
+    )
 
 
 def lower_reduction(x: Tensor, out: Tensor, axes: Sequence[int], scaling: tuple[int, int], kind: str) -> KernelCall:
     """The accumulating form for rows and columns, else five nested loops."""
-    arithmetic = (
-        ("offset", -x.type.zero_point * element_count(x, axes)),
-        ("multiplier", scaling[0]),
-        ("shift", scaling[1]),
-        ("out_zero", out.type.zero_point),
-    )
+    arithmetic = (("offset", -x.type.zero_point * element_count(x, axes)), *_rescale(x, out, axes, scaling))
     if over_rows_and_columns(x, axes):
         channels = x.shape[3]
         return KernelCall(
