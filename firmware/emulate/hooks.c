@@ -16,6 +16,7 @@ enum {
     OWNER_INHERIT = 0xffff, /* code that belongs to whichever operator called it */
     NO_BLOCK = -1,
     REG_PC = 11,       /* UC_ARM_REG_PC */
+    REG_XPSR = 120,    /* UC_ARM_REG_XPSR */
     WRITE_ACCESS = 17, /* UC_MEM_WRITE */
     FLAG_WRITE = 1,
     FLAG_UNALIGNED = 2,
@@ -73,6 +74,7 @@ typedef struct {
     uint64_t violation_count;
     int (*emu_stop)(void *uc);
     int (*reg_read)(void *uc, int reg, void *value);
+    int (*reg_write)(void *uc, int reg, const void *value);
 } tfh_state;
 
 /* Thumb: a first halfword of 0b11101, 0b11110 or 0b11111 in the top bits starts a 32-bit instruction. */
@@ -184,13 +186,8 @@ static void check_alignment(tfh_state *s, void *uc, uint32_t address, uint32_t s
     }
 }
 
-TFH_EXPORT void tfh_memory(void *uc, int type, uint64_t where, int size, int64_t value, void *user)
+static void note_access(tfh_state *s, void *uc, uint32_t address, uint32_t bytes, uint32_t write)
 {
-    tfh_state *s = (tfh_state *)user;
-    const uint32_t address = (uint32_t)where;
-    const uint32_t bytes = (uint32_t)size;
-    const uint32_t write = type == WRITE_ACCESS ? FLAG_WRITE : 0u;
-    (void)value;
     if ((address & (bytes - 1u) & 3u) != 0u) {
         check_alignment(s, uc, address, bytes, write);
     }
@@ -210,6 +207,28 @@ TFH_EXPORT void tfh_memory(void *uc, int type, uint64_t where, int size, int64_t
     uint32_t pc = 0u;
     s->reg_read(uc, REG_PC, &pc);
     note_violation(s, pc, address, bytes, write);
+}
+
+/* unicorn recovers the registers before it calls this. After a conditional load that leaves the IT bits of the load in
+ * the core's state, where translated code never has any; a block that starts behind a page boundary would then skip its
+ * first instructions. So they are cleared again. */
+static void clear_it_bits(tfh_state *s, void *uc)
+{
+    const uint32_t it_bits = 0x0600fc00u;
+    uint32_t xpsr = 0u;
+    s->reg_read(uc, REG_XPSR, &xpsr);
+    if ((xpsr & it_bits) != 0u) {
+        xpsr &= ~it_bits;
+        s->reg_write(uc, REG_XPSR, &xpsr);
+    }
+}
+
+TFH_EXPORT void tfh_memory(void *uc, int type, uint64_t where, int size, int64_t value, void *user)
+{
+    tfh_state *s = (tfh_state *)user;
+    (void)value;
+    note_access(s, uc, (uint32_t)where, (uint32_t)size, type == WRITE_ACCESS ? FLAG_WRITE : 0u);
+    clear_it_bits(s, uc);
 }
 
 /* Size of the state, so that the Python side can check its own layout. */

@@ -83,6 +83,7 @@ class _State(ctypes.Structure):
         ("violation_count", ctypes.c_uint64),
         ("emu_stop", ctypes.c_void_p),
         ("reg_read", ctypes.c_void_p),
+        ("reg_write", ctypes.c_void_p),
     )
 
 
@@ -200,6 +201,7 @@ class Counter:
             violations=self._violations,
             emu_stop=_pointer(self._unicorn.uc_emu_stop),
             reg_read=_pointer(self._unicorn.uc_reg_read),
+            reg_write=_pointer(self._unicorn.uc_reg_write),
         )
         self._hook(unicorn.UC_HOOK_BLOCK, self._library.tfh_block)
 
