@@ -25,6 +25,9 @@ setup: $(READY) ## make .venv with tinyforge and its test tools
 demo: $(READY) ## compile the digit classifier, flash the emulated board, check every output
 	$(BIN)/python examples/digits/demo.py
 
+docs/demo.svg: $(READY) examples/digits/demo.py
+	$(BIN)/python examples/digits/demo.py --svg $@
+
 test: check ## lint, types and all tests (what continuous integration runs)
 	$(BIN)/python -m pytest -n $(JOBS)
 
