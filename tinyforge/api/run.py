@@ -188,38 +188,26 @@ class _Run:
         return [to_compiled(self.graph, i, values[:count]) for i, values in enumerate(inputs)]
 
     def _execute(self, inputs: Sequence[Array], trace: bool) -> tuple[RunResult, Firmware | None]:
-        """The run, and the firmware where one was linked for it."""
-        if self.target.on == "host":
-            from tinyforge.device.host import run_host
-
-            return run_host(self.folder, inputs, trace=trace), None
-        if self.target.on == "board" and not trace:
-            return self._on_board(inputs), None
-        from tinyforge.toolchain.firmware import build_firmware
-
-        firmware = build_firmware(self.folder, load_board(self.target.board), self.target.toolchain, trace=trace)
-        return self._on_emulator(firmware, inputs, trace), firmware
-
-    def _on_emulator(self, firmware: Firmware, inputs: Sequence[Array], trace: bool) -> RunResult:
-        """QEMU plays the whole board. Traces always come from the instruction counter."""
-        if self.target.emulator == "qemu" and not trace:
-            from tinyforge.device.board import run_booted
-
-            return run_booted(firmware, inputs, "qemu")
-        from tinyforge.device.emulate.run import run_emulator
-
-        return run_emulator(firmware, inputs)
-
-    def _on_board(self, inputs: Sequence[Array]) -> RunResult:
-        from tinyforge.device.board import run_board
+        """The run, and the firmware where one was linked for it. Traces of boards come from the emulator."""
+        from tinyforge.device.runner import RUNNERS as runners
+        from tinyforge.device.runner import RunRequest
 
         def tell(done: int, total: int) -> None:
             self.progress("samples over the serial line", done, total)
 
-        board = load_board(self.target.board)
-        return run_board(
-            self.folder, board, inputs, port=self.target.port, emulator=self.target.emulator, progress=tell
+        target = self.target
+        request = RunRequest(
+            build_dir=self.folder,
+            board=load_board(target.board),
+            inputs=inputs,
+            toolchain=target.toolchain,
+            emulator=target.emulator,
+            port=target.port,
+            trace=trace,
+            progress=tell,
         )
+        outcome = runners["emulator" if trace and target.on == "board" else target.on].run(request)
+        return outcome.result, outcome.firmware
 
     def _explain(
         self,
