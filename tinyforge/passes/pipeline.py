@@ -9,6 +9,7 @@ from tinyforge.ir.graph import Graph
 from tinyforge.passes.activations import fuse_activations
 from tinyforge.passes.constants import fold_constants
 from tinyforge.passes.crops import fold_crops
+from tinyforge.passes.dead_channels import drop_dead_channels
 from tinyforge.passes.edges import strip_edges
 from tinyforge.passes.noops import drop_noops, drop_noops_at_outputs, join_reshapes
 from tinyforge.passes.padding import fold_pad
@@ -31,6 +32,7 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("join_reshapes", join_reshapes),
     ("drop_noops", drop_noops),
     ("drop_noops_at_outputs", drop_noops_at_outputs),
+    ("drop_dead_channels", drop_dead_channels),
 )
 
 
