@@ -1,19 +1,19 @@
 /* Depthwise convolution of one output row segment, int8, through channel planes: any kernel, stride and depth
  * multiplier, undilated columns.
  *
- * Up to four channels at a time are copied from the NHWC rows into planes of int16 lanes in scratch, so that one SMLAD
- * does two taps: the rows in pairs, a word for each column (upper row in lane 0), and where kh is odd the last row by
- * itself, a word for two columns. Padding is written into the planes as in_zero. Then every channel runs along its plane
- * with its weights.
+ * Four channels at a time are copied from the NHWC rows into planes of int16 lanes in scratch, so that one SMLAD does
+ * two taps; padding is written into the planes as in_zero. Then every channel runs along its plane with its weights.
+ * A plane holds kh words for every two columns: two for each pair of rows (one a column, upper row in lane 0), and where
+ * kh is odd one for the last row (one column in each lane). A block's first column has the position `par`.
  *
  * rows: kh pointers to pixel column in_x0 of the input rows, NULL for padding rows; out: pixel x0 of the output row.
- * constants: for each output channel `words` words: for each row pair kw words of weights (two lanes), for a single row
- * the words of even outputs and then those of odd ones (only one kind where the stride is even); then what `form` asks for.
- * block: outputs between two fills of the planes, a multiple of 4; cols: columns of a pair plane; par: lane of the single
- * row's plane in which the first column of a block lies. See tinyforge/ops/depthwise_planes.py, which makes all of it. */
+ * constants: for each output channel `words` words: kw words of weights for each row pair, the single row's (see
+ * tf_dw_last_row), then what `form` asks for. block: outputs between two fills of the planes, a multiple of 4; plane:
+ * words of a plane. tinyforge/ops/depthwise_planes.py makes all of it. */
 #ifndef TF_DEPTHWISE_PLANAR_S8_H
 #define TF_DEPTHWISE_PLANAR_S8_H
 
+#include "tf_depthwise_gather.h"
 #include "tf_lanes.h"
 #include "tf_requant.h"
 #include "tf_runtime.h"
@@ -25,43 +25,15 @@
 #define TF_DW_SHORT 2
 #define TF_DW_FULL 3
 
-/* Everything that is a literal at the call; lives in registers or nowhere once inlined. */
+/* Everything that is a literal at the call; gone once inlined. */
 typedef struct {
-    int32_t kh, kw, stride, par, cols, plane, out_c;
+    int32_t kh, kw, stride, par, out_c;
     int32_t form, shift, rounding, out_zero, lo, hi;
 } tf_dw_shape;
 
 typedef struct {
     int32_t a0, a1, a2, a3;
 } tf_dw_sums;
-
-/* Four channels of n positions from two rows (or two columns of one row): dst[i] of plane c = (a[i], b[i]) as lanes. */
-static __attribute__((noinline, unused)) void tf_dw_gather4(const int8_t *a, const int8_t *b, int32_t step_a,
-                                                            int32_t step_b, uint32_t *dst, int32_t plane, int32_t n)
-{
-    uint32_t *d0 = dst, *d1 = dst + plane, *d2 = d1 + plane, *d3 = d2 + plane;
-    for (; n > 0; --n) {
-        const uint32_t u = tf_load32(a), v = tf_load32(b);
-        const uint32_t lo = tf_pkhbt(u, v), hi = tf_pkhtb(u, v);
-        *d0++ = tf_sxtb16(lo);
-        *d1++ = tf_sxtb16_ror8(lo);
-        *d2++ = tf_sxtb16(hi);
-        *d3++ = tf_sxtb16_ror8(hi);
-        a += step_a;
-        b += step_b;
-    }
-}
-
-/* The same for one channel. */
-static __attribute__((noinline, unused)) void tf_dw_gather1(const int8_t *a, const int8_t *b, int32_t step_a,
-                                                            int32_t step_b, uint32_t *dst, int32_t n)
-{
-    for (; n > 0; --n) {
-        *dst++ = tf_pack16(*a, *b);
-        a += step_a;
-        b += step_b;
-    }
-}
 
 TF_INLINE int32_t tf_dw_requant(int32_t acc, const int32_t *q, const tf_dw_shape *s)
 {
@@ -76,28 +48,44 @@ TF_INLINE int32_t tf_dw_requant(int32_t acc, const int32_t *q, const tf_dw_shape
     return tf_requant_full(acc, q[1], q[2], s->out_zero, s->lo, s->hi);
 }
 
-/* One column of a row pair for g outputs. */
-#define TF_DW_TAP(k)                                                         \
-    if ((k) < s->kw) {                                                       \
-        const uint32_t word = (uint32_t)w[k];                                \
-        t.a0 = tf_smlad(p[k], word, t.a0);                                   \
-        if (g > 1) {                                                         \
-            t.a1 = tf_smlad(p[s->stride + (k)], word, t.a1);                 \
-        }                                                                    \
-        if (g > 2) {                                                         \
-            t.a2 = tf_smlad(p[2 * s->stride + (k)], word, t.a2);             \
-            t.a3 = tf_smlad(p[3 * s->stride + (k)], word, t.a3);             \
-        }                                                                    \
+/* Word of position `at` (a literal) in the plane of a row pair; of the last row where two positions share a word. */
+#define TF_DW_PAIR_WORD(at) p[((at) >> 1) * s->kh + ((at) & 1)]
+#define TF_DW_LAST_WORD(at) p[((at) >> 1) * s->kh]
+
+/* Column k of a row pair for g outputs. */
+#define TF_DW_TAP(k)                                                                          \
+    if ((k) < s->kw) {                                                                        \
+        const uint32_t word = (uint32_t)w[k];                                                 \
+        t.a0 = tf_smlad(TF_DW_PAIR_WORD(s->par + (k)), word, t.a0);                           \
+        if (g > 1) {                                                                          \
+            t.a1 = tf_smlad(TF_DW_PAIR_WORD(s->par + s->stride + (k)), word, t.a1);           \
+        }                                                                                     \
+        if (g > 2) {                                                                          \
+            t.a2 = tf_smlad(TF_DW_PAIR_WORD(s->par + 2 * s->stride + (k)), word, t.a2);       \
+            t.a3 = tf_smlad(TF_DW_PAIR_WORD(s->par + 3 * s->stride + (k)), word, t.a3);       \
+        }                                                                                     \
     }
 
-/* Word j of the single row's weights of one kind (0: output begins in lane 0, 1: in lane 1) for output i. */
-#define TF_DW_ONE(i, sum, j, kind)                                                       \
-    if (g > (i) && ((s->par + s->stride * (i)) & 1) == (kind)) {                         \
-        t.sum = tf_smlad(p[((s->par + s->stride * (i)) >> 1) + (j)], word, t.sum);       \
+/* Three columns of the last row for output i: weights (w0, w1), (w1, w2). */
+#define TF_DW_THREE(i, sum)                                                                            \
+    if (g > (i)) {                                                                                     \
+        const uint32_t u = TF_DW_LAST_WORD(s->par + s->stride * (i));                                  \
+        const uint32_t v = TF_DW_LAST_WORD(s->par + s->stride * (i) + 2);                              \
+        if (((s->par + s->stride * (i)) & 1) == 0) {                                                   \
+            t.sum = tf_smlabt(v, (uint32_t)w[1], tf_smlad(u, (uint32_t)w[0], t.sum));                  \
+        } else {                                                                                       \
+            t.sum = tf_smlad(v, (uint32_t)w[1], tf_smlatb(u, (uint32_t)w[0], t.sum));                  \
+        }                                                                                              \
     }
 
-#define TF_DW_LANES(j, kind, count)           \
-    if ((j) < (count)) {                      \
+/* Word j of the last row's weights for output i, where it begins in lane `kind`. */
+#define TF_DW_ONE(i, sum, j, kind)                                                                     \
+    if (g > (i) && ((s->par + s->stride * (i)) & 1) == (kind)) {                                       \
+        t.sum = tf_smlad(TF_DW_LAST_WORD(s->par + s->stride * (i) + 2 * (j)), word, t.sum);            \
+    }
+
+#define TF_DW_LANES(j)                        \
+    if ((j) < count) {                        \
         const uint32_t word = (uint32_t)w[j]; \
         TF_DW_ONE(0, a0, j, kind)             \
         TF_DW_ONE(1, a1, j, kind)             \
@@ -105,9 +93,37 @@ TF_INLINE int32_t tf_dw_requant(int32_t acc, const int32_t *q, const tf_dw_shape
         TF_DW_ONE(3, a3, j, kind)             \
     }
 
-/* Sums of g (1, 2 or 4) neighbouring outputs; p: their first column in the plane, for the single row at p + single. */
-TF_INLINE tf_dw_sums tf_dw_accumulate(const uint32_t *p, const uint32_t *single, const int32_t *w, int32_t start,
-                                      int32_t g, const tf_dw_shape *s)
+/* The last row of an odd kernel. Weights: for kw 3 the two words of TF_DW_THREE; else, for outputs that begin in lane 0
+ * (w0, w1), (w2, w3), ..., then for those that begin in lane 1 (0, w0), (w1, w2), ...; one kind if the stride is even. */
+TF_INLINE tf_dw_sums tf_dw_last_row(const uint32_t *p, const int32_t *w, tf_dw_sums t, int32_t g, const tf_dw_shape *s)
+{
+    if (s->kw == 3) {
+        TF_DW_THREE(0, a0)
+        TF_DW_THREE(1, a1)
+        TF_DW_THREE(2, a2)
+        TF_DW_THREE(3, a3)
+        return t;
+    }
+    for (int32_t kind = 0; kind < 2; ++kind) {
+        const int32_t count = kind == 0 ? (s->kw + 1) / 2 : s->kw / 2 + 1;
+        if ((s->stride & 1) == 0 && kind != s->par) {
+            continue;
+        }
+        TF_DW_LANES(0)
+        TF_DW_LANES(1)
+        TF_DW_LANES(2)
+        TF_DW_LANES(3)
+        for (int32_t j = 4; j < count; ++j) {
+            TF_DW_LANES(j)
+        }
+        w += count;
+    }
+    return t;
+}
+
+/* Sums of g (1, 2 or 4) neighbouring outputs; p: position 0 of the first one's columns. */
+TF_INLINE tf_dw_sums tf_dw_accumulate(const uint32_t *p, const int32_t *w, int32_t start, int32_t g,
+                                      const tf_dw_shape *s)
 {
     tf_dw_sums t = {start, start, start, start};
     for (int32_t j = 0; j < s->kh / 2; ++j) {
@@ -121,168 +137,170 @@ TF_INLINE tf_dw_sums tf_dw_accumulate(const uint32_t *p, const uint32_t *single,
         for (int32_t k = 7; k < s->kw; ++k) {
             TF_DW_TAP(k)
         }
-        p += s->cols;
+        p += 2;
         w += s->kw;
     }
-    if ((s->kh & 1) == 0) {
-        return t;
-    }
-    p = single;
-    for (int32_t kind = 0; kind < 2; ++kind) {
-        const int32_t count = kind == 0 ? (s->kw + 1) / 2 : s->kw / 2 + 1;
-        if ((s->stride & 1) == 0 && kind != s->par) {
-            continue;
-        }
-        TF_DW_LANES(0, kind, count)
-        TF_DW_LANES(1, kind, count)
-        TF_DW_LANES(2, kind, count)
-        TF_DW_LANES(3, kind, count)
-        for (int32_t j = 4; j < count; ++j) {
-            TF_DW_LANES(j, kind, count)
-        }
-        w += count;
-    }
-    return t;
+    return (s->kh & 1) != 0 ? tf_dw_last_row(p, w, t, g, s) : t;
 }
+
+#if TF_DSP_ASM
+/* 3 x 3, form SCALED, two outputs a turn: 22 to 25 instructions for 18 MACs, where gcc and clang spill five registers when
+ * they compile tf_dw_accumulate. p walks the plane, three words for two columns; the 13 operands leave a register to
+ * builds that want a frame pointer. */
+#define TF_DW_OUT(x) "smmul " x ", " x ", %[m]\n\tssat " x ", #8, " x ", asr %[e]\n\t"
+#define TF_DW_NEAR(x, y) "strb " x ", [%[o]], %[by]\n\tstrb " y ", [%[o]], %[by]\n\t"
+#define TF_DW_FAR(x, y) "strb " x ", [%[o]]\n\tstrb " y ", [%[o], %[by]]\n\tadd %[o], %[o], %[by2]\n\t"
+#define TF_DW_BOTH(stores)                                                                    \
+    "ldr %[a], %[m]\n\tsmmul %[c], %[c], %[a]\n\tsmmul %[d], %[d], %[a]\n\t"                  \
+    "ssat %[c], #8, %[c], asr %[e]\n\tssat %[d], #8, %[d], asr %[e]\n\t" stores
+/* Stride 1, columns at positions 0..3. */
+#define TF_DW_EVEN                                                                            \
+    "ldrd %[a], %[b], [%[p]], #12\n\t"                                                        \
+    "smlad %[c], %[a], %[w0], %[s]\n\tsmlad %[c], %[b], %[w1], %[c]\n\t"                      \
+    "smlad %[d], %[b], %[w0], %[s]\n\t"                                                       \
+    "ldrd %[a], %[b], [%[p], #-4]\n\t"                                                        \
+    "smlad %[c], %[a], %[u], %[c]\n\tsmlatb %[d], %[a], %[u], %[d]\n\t"                       \
+    "smlad %[c], %[b], %[w2], %[c]\n\tsmlad %[d], %[b], %[w1], %[d]\n\t"                      \
+    "ldrd %[a], %[b], [%[p], #4]\n\t"                                                         \
+    "smlad %[d], %[a], %[w2], %[d]\n\tsmlabt %[c], %[b], %[v], %[c]\n\t"                      \
+    "smlad %[d], %[b], %[v], %[d]\n\t"
+/* Stride 1, columns at positions 1..4. */
+#define TF_DW_ODD                                                                             \
+    "ldrd %[a], %[b], [%[p], #4]\n\t"                                                         \
+    "smlad %[c], %[a], %[w0], %[s]\n\tsmlatb %[c], %[b], %[u], %[c]\n\t"                      \
+    "ldrd %[a], %[b], [%[p], #12]!\n\t"                                                       \
+    "smlad %[c], %[a], %[w1], %[c]\n\tsmlad %[d], %[a], %[w0], %[s]\n\t"                      \
+    "smlad %[c], %[b], %[w2], %[c]\n\tsmlad %[d], %[b], %[w1], %[d]\n\t"                      \
+    "ldrd %[a], %[b], [%[p], #8]\n\t"                                                         \
+    "smlad %[c], %[a], %[v], %[c]\n\tsmlad %[d], %[a], %[u], %[d]\n\t"                        \
+    "smlad %[d], %[b], %[w2], %[d]\n\tldr %[a], [%[p], #20]\n\t"                              \
+    "smlabt %[d], %[a], %[v], %[d]\n\t"
+/* Stride 2, one output of columns at positions 0..2 or 1..3. */
+#define TF_DW_EVEN2                                                                           \
+    "ldrd %[a], %[b], [%[p]], #12\n\t"                                                        \
+    "smlad %[c], %[a], %[w0], %[s]\n\tsmlad %[c], %[b], %[w1], %[c]\n\t"                      \
+    "ldrd %[a], %[b], [%[p], #-4]\n\t"                                                        \
+    "smlad %[c], %[a], %[u], %[c]\n\tsmlad %[c], %[b], %[w2], %[c]\n\t"                       \
+    "ldr %[a], [%[p], #8]\n\tsmlabt %[c], %[a], %[v], %[c]\n\t" TF_DW_OUT("%[c]")
+#define TF_DW_ODD2                                                                            \
+    "ldrd %[a], %[b], [%[p], #4]\n\t"                                                         \
+    "smlad %[c], %[a], %[w0], %[s]\n\tsmlatb %[c], %[b], %[u], %[c]\n\t"                      \
+    "ldrd %[a], %[b], [%[p], #12]!\n\t"                                                       \
+    "smlad %[c], %[a], %[w1], %[c]\n\tsmlad %[c], %[b], %[w2], %[c]\n\t"                      \
+    "ldr %[a], [%[p], #8]\n\tsmlad %[c], %[a], %[v], %[c]\n\t" TF_DW_OUT("%[c]")
+#define TF_DW_TWICE(one)                                                                      \
+    one "strb %[c], [%[o]]\n\t" one "strb %[c], [%[o], %[by]]\n\tadd %[o], %[o], %[by2]\n\t"
+#define TF_DW_INPUTS                                                                          \
+    [w0] "r"(w[0]), [w1] "r"(w[1]), [w2] "r"(w[2]), [u] "r"(w[3]), [v] "r"(w[4]),             \
+        [s] "r"(w[5]), [end] "r"(end), [e] "i"(s->shift), [by] "i"(s->out_c), [by2] "i"(2 * s->out_c)
+#define TF_DW_TURNS1(text)                                                                    \
+    __asm__ volatile("1:\n\t" text "cmp %[p], %[end]\n\tbne 1b"                               \
+                     : [p] "+r"(p), [o] "+r"(out), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c),  \
+                       [d] "=&r"(d)                                                           \
+                     : TF_DW_INPUTS, [m] "m"(multiplier)                                      \
+                     : "memory", "cc")
+#define TF_DW_TURNS2(text)                                                                    \
+    __asm__ volatile("1:\n\t" text "cmp %[p], %[end]\n\tbne 1b"                               \
+                     : [p] "+r"(p), [o] "+r"(out), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c)   \
+                     : TF_DW_INPUTS, [m] "r"(multiplier)                                      \
+                     : "memory", "cc")
+
+#define TF_DW_HAS_ASM(s)                                                                      \
+    ((s)->kh == 3 && (s)->kw == 3 && (s)->stride <= 2 && (s)->form <= TF_DW_SCALED_ADD &&     \
+     (s)->shift > 0 && (s)->lo == -128 && (s)->hi == 127 && (s)->out_c < 2048)
+
+/* 2 * turns outputs of a 3 x 3 kernel. */
+TF_INLINE void tf_dw_turns(const uint32_t *p, const int32_t *w, int8_t *out, int32_t turns, const tf_dw_shape *s)
+{
+    const uint32_t *const end = p + 3 * s->stride * turns;
+    const int32_t multiplier = w[6];
+    uint32_t a, b, c, d;
+    if (s->stride == 2 && s->par == 0) {
+        TF_DW_TURNS2(TF_DW_TWICE(TF_DW_EVEN2));
+    } else if (s->stride == 2) {
+        TF_DW_TURNS2(TF_DW_TWICE(TF_DW_ODD2));
+    } else if (s->out_c < 256 && s->par == 0) {
+        TF_DW_TURNS1(TF_DW_EVEN TF_DW_BOTH(TF_DW_NEAR("%[c]", "%[d]")));
+    } else if (s->out_c < 256) {
+        TF_DW_TURNS1(TF_DW_ODD TF_DW_BOTH(TF_DW_NEAR("%[c]", "%[d]")));
+    } else if (s->par == 0) {
+        TF_DW_TURNS1(TF_DW_EVEN TF_DW_BOTH(TF_DW_FAR("%[c]", "%[d]")));
+    } else {
+        TF_DW_TURNS1(TF_DW_ODD TF_DW_BOTH(TF_DW_FAR("%[c]", "%[d]")));
+    }
+}
+#else
+#define TF_DW_HAS_ASM(s) 0
+#endif
 
 /* n outputs of one channel from its plane. */
-TF_INLINE void tf_dw_channel(const uint32_t *plane, const int32_t *w, const int32_t *q, int8_t *out, int32_t n,
+TF_INLINE void tf_dw_channel(const uint32_t *p, const int32_t *w, const int32_t *q, int8_t *out, int32_t n,
                              const tf_dw_shape *s)
 {
-    const uint32_t *p = plane;
-    const uint32_t *single = plane + s->kh / 2 * s->cols;
     const int32_t start = q[0];
-    for (; n >= 4; n -= 4) {
-        const tf_dw_sums t = tf_dw_accumulate(p, single, w, start, 4, s);
-        out[0] = (int8_t)tf_dw_requant(t.a0, q, s);
-        out[s->out_c] = (int8_t)tf_dw_requant(t.a1, q, s);
-        out[2 * s->out_c] = (int8_t)tf_dw_requant(t.a2, q, s);
-        out[3 * s->out_c] = (int8_t)tf_dw_requant(t.a3, q, s);
-        p += 4 * s->stride;
-        single += 2 * s->stride;
-        out += 4 * s->out_c;
-    }
-    if (n >= 2) {
-        const tf_dw_sums t = tf_dw_accumulate(p, single, w, start, 2, s);
-        out[0] = (int8_t)tf_dw_requant(t.a0, q, s);
-        out[s->out_c] = (int8_t)tf_dw_requant(t.a1, q, s);
-        p += 2 * s->stride;
-        single += s->stride;
-        out += 2 * s->out_c;
+    if (TF_DW_HAS_ASM(s) && (s->form == TF_DW_SCALED || q[2] == 0)) {
+#if TF_DSP_ASM
+        if (n >= 2) {
+            tf_dw_turns(p, w, out, n >> 1, s);
+            p += (n >> 1) * s->stride * s->kh;
+            out += (n >> 1) * 2 * s->out_c;
+        }
+#endif
+    } else {
+        for (; n >= 4; n -= 4) {
+            const tf_dw_sums t = tf_dw_accumulate(p, w, start, 4, s);
+            out[0] = (int8_t)tf_dw_requant(t.a0, q, s);
+            out[s->out_c] = (int8_t)tf_dw_requant(t.a1, q, s);
+            out[2 * s->out_c] = (int8_t)tf_dw_requant(t.a2, q, s);
+            out[3 * s->out_c] = (int8_t)tf_dw_requant(t.a3, q, s);
+            p += 2 * s->stride * s->kh;
+            out += 4 * s->out_c;
+        }
+        if (n >= 2) {
+            const tf_dw_sums t = tf_dw_accumulate(p, w, start, 2, s);
+            out[0] = (int8_t)tf_dw_requant(t.a0, q, s);
+            out[s->out_c] = (int8_t)tf_dw_requant(t.a1, q, s);
+            p += s->stride * s->kh;
+            out += 2 * s->out_c;
+        }
     }
     if ((n & 1) != 0) {
-        out[0] = (int8_t)tf_dw_requant(tf_dw_accumulate(p, single, w, start, 1, s).a0, q, s);
-    }
-}
-
-/* What filling the planes needs to know; the same for every channel of a block. */
-typedef struct {
-    int32_t kh, cols, plane, par;
-    int32_t first, last; /* valid columns of the block */
-    int32_t planes;
-} tf_dw_block;
-
-/* Writes in_zero into the columns [from, to). */
-static __attribute__((noinline, unused)) void tf_dw_pad(uint32_t *scratch, const tf_dw_block *b, int32_t from,
-                                                        int32_t to, int32_t zero)
-{
-    for (int32_t c = 0; c < b->planes; ++c, scratch += b->plane) {
-        uint32_t *p = scratch;
-        for (int32_t j = 0; j < b->kh / 2; ++j, p += b->cols) {
-            for (int32_t x = from; x < to; ++x) {
-                p[x] = tf_pack16(zero, zero);
-            }
-        }
-        for (int32_t x = from + b->par; (b->kh & 1) != 0 && x < to + b->par; ++x) {
-            p[x >> 1] = (x & 1) != 0 ? tf_pack16(tf_lane0(p[x >> 1]), zero) : tf_pack16(zero, tf_lane1(p[x >> 1]));
-        }
-    }
-}
-
-/* n words from position i on of every plane, each from bytes a and b of a channel. */
-TF_INLINE void tf_dw_gather(const int8_t *a, const int8_t *b, int32_t step_a, int32_t step_b, uint32_t *dst,
-                            const tf_dw_block *block, int32_t n)
-{
-    if (block->planes == 4) {
-        tf_dw_gather4(a, b, step_a, step_b, dst, block->plane, n);
-        return;
-    }
-    for (int32_t i = 0; i < block->planes; ++i, dst += block->plane) {
-        tf_dw_gather1(a + i, b + i, step_a, step_b, dst, n);
-    }
-}
-
-/* One lane of every plane. */
-TF_INLINE void tf_dw_gather_lane(const int8_t *a, uint32_t *dst, int32_t lane, const tf_dw_block *block)
-{
-    for (int32_t i = 0; i < block->planes; ++i, dst += block->plane) {
-        *dst = lane != 0 ? tf_pack16(tf_lane0(*dst), a[i]) : tf_pack16(a[i], tf_lane1(*dst));
-    }
-}
-
-/* Fills the planes from channel c on. rows[k]: column `first` of the row, step[k]: bytes to the next column, 0 where the
- * row is padding and rows[k] points to in_zero. */
-static __attribute__((noinline, unused)) void tf_dw_fill(const int8_t *const *rows, const int32_t *step, int32_t c,
-                                                         uint32_t *scratch, const tf_dw_block *block)
-{
-    uint32_t *dst = scratch + block->first;
-    int32_t k = 0;
-    for (; k + 1 < block->kh; k += 2, dst += block->cols) {
-        const int8_t *a = rows[k] + (step[k] != 0 ? c : 0);
-        const int8_t *b = rows[k + 1] + (step[k + 1] != 0 ? c : 0);
-        tf_dw_gather(a, b, step[k], step[k + 1], dst, block, block->last - block->first);
-    }
-    if (k == block->kh) {
-        return;
-    }
-    const int32_t by = step[k];
-    const int8_t *a = rows[k] + (by != 0 ? c : 0);
-    const int32_t end = block->last + block->par;
-    int32_t x = block->first + block->par;
-    dst = scratch + block->kh / 2 * block->cols;
-    if ((x & 1) != 0 && x < end) {
-        tf_dw_gather_lane(a, dst + (x >> 1), 1, block);
-        ++x;
-        a += by;
-    }
-    tf_dw_gather(a, a + by, 2 * by, 2 * by, dst + (x >> 1), block, (end - x) >> 1);
-    if (((end - x) & 1) != 0) {
-        tf_dw_gather_lane(a + (end - 1 - x) * by, dst + (end >> 1), 0, block);
+        out[0] = (int8_t)tf_dw_requant(tf_dw_accumulate(p, w, start, 1, s).a0, q, s);
     }
 }
 
 TF_INLINE void tf_depthwise_planar_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
                                       const int32_t *constants, void *scratch, int32_t kh, int32_t kw, int32_t in_w,
                                       int32_t in_c, int32_t depth_multiplier, int32_t stride_w, int32_t pad_left,
-                                      int32_t in_zero, int32_t words, int32_t block, int32_t cols, int32_t plane,
-                                      int32_t par, int32_t form, int32_t shift, int32_t rounding, int32_t out_zero,
-                                      int32_t lo, int32_t hi)
+                                      int32_t in_zero, int32_t words, int32_t block, int32_t plane, int32_t par,
+                                      int32_t form, int32_t shift, int32_t rounding, int32_t out_zero, int32_t lo,
+                                      int32_t hi)
 {
-    const tf_dw_shape s = {kh,   kw,    stride_w, par,      cols, plane, in_c * depth_multiplier,
-                           form, shift, rounding, out_zero, lo,   hi};
-    const uint32_t zeros = 0x01010101u * (uint32_t)(uint8_t)(int8_t)in_zero;
+    const tf_dw_shape s = {kh, kw, stride_w, par, in_c * depth_multiplier, form, shift, rounding, out_zero, lo, hi};
     const int32_t tail_words = form == TF_DW_SHORT ? 4 : (form == TF_DW_SCALED ? 2 : 3);
     uint32_t *const lanes = (uint32_t *)scratch;
-    const int8_t *from[32];
-    int32_t step[32];
+    tf_dw_source source;
+    source.zeros = 0x01010101u * (uint32_t)(uint8_t)(int8_t)in_zero;
     for (int32_t x = x0; x < x1; x += block) {
         const int32_t n = tf_min(block, x1 - x);
         const int32_t left = x * stride_w - pad_left;
         const int32_t count = (n - 1) * stride_w + kw;
-        const int32_t first = tf_min(tf_max(-left, 0), count);
-        const int32_t last = tf_max(tf_min(in_w - left, count), first);
-        const tf_dw_block b = {kh, cols, plane, par, first, last, in_c < 4 ? in_c : 4};
+        source.first = tf_min(tf_max(-left, 0), count) + par;
+        source.last = tf_max(tf_min(in_w - left, count) + par, source.first);
         for (int32_t k = 0; k < kh; ++k) {
-            from[k] = rows[k] == NULL ? (const int8_t *)&zeros : rows[k] + (left + first - in_x0) * in_c;
-            step[k] = rows[k] == NULL ? 0 : in_c;
+            source.rows[k] = rows[k] == NULL ? NULL : rows[k] + (left + source.first - par - in_x0) * in_c;
         }
-        tf_dw_pad(lanes, &b, 0, first, in_zero);
-        tf_dw_pad(lanes, &b, last, count, in_zero);
+        tf_dw_pad(lanes, kh, plane, in_c < 4 ? in_c : 4, par, source.first, source.zeros);
+        tf_dw_pad(lanes, kh, plane, in_c < 4 ? in_c : 4, source.last, count + par, source.zeros);
         const int32_t *w = constants;
         int8_t *to = out + (x - x0) * s.out_c;
         for (int32_t c = 0; c < in_c; c += 4) {
             const int32_t base = tf_max(tf_min(c, in_c - 4), 0); /* the last four channels may overlap others */
-            tf_dw_fill(from, step, base, lanes, &b);
+            if (in_c < 4) {
+                tf_dw_fill_few(&source, lanes, kh, plane, in_c);
+            } else {
+                tf_dw_fill(&source, lanes, base, kh, plane, in_c);
+            }
             const uint32_t *p = lanes + (c - base) * plane;
             for (int32_t i = tf_min(4, in_c - c); i > 0; --i, p += plane) {
                 for (int32_t m = 0; m < depth_multiplier; ++m, w += words) {

@@ -149,7 +149,6 @@ class DepthwiseConv2D(Op):
                 ("in_zero", ins[0].type.zero_point),
                 ("words", packed.table.data.shape[1]),
                 ("block", layout.block),
-                ("cols", layout.cols),
                 ("plane", layout.plane),
                 ("par", layout.par),
                 ("form", packed.form),

@@ -22,7 +22,6 @@ class Planes:
     """How many outputs a fill of the planes serves and how a plane is laid out, in 32-bit words."""
 
     block: int
-    cols: int
     plane: int
     par: int
     scratch_bytes: int
@@ -30,13 +29,11 @@ class Planes:
 
 def plane_layout(kh: int, kw: int, stride: int, width: int, channels: int, pad_left: int) -> Planes:
     """The largest block that keeps to SCRATCH_LIMIT; whole rows of ``width`` outputs where they fit."""
-    par = pad_left & 1  # columns of the tensor then begin in lane 0 of the single row
+    par = pad_left & 1  # the tensor's columns then begin at an even position
     best = None
     for block in range(4, -(-width // 4) * 4 + 1, 4):
-        cols = -(-((block - 1) * stride + kw) // 2) * 2
-        single = -(-((par + cols) // 2 + 1) // 2) * 2 if kh % 2 else 0
-        plane = kh // 2 * cols + single
-        layout = Planes(block, cols, plane, par, 4 * plane * min(channels, 4))
+        pairs = (par + (block - 1) * stride + kw + 1) // 2 + 1
+        layout = Planes(block, pairs * kh, par, 4 * pairs * kh * min(channels, 4))
         if best is None or layout.scratch_bytes <= SCRATCH_LIMIT:
             best = layout
     assert best is not None
@@ -63,7 +60,7 @@ def pack_constants(w: IntArray, bias: IntArray, rescale: Rescale, stride: int, p
     if scaled is not None:
         with_add = bool(scaled.add.any())
         tail = [scaled.start, scaled.multiplier, *([scaled.add] if with_add else [])]
-        lanes = _weight_words(w << scaled.bits[None, None, :], stride, par)
+        lanes = _weight_words(w * scaled.factor[None, None, :], stride, par)
         return Packed(_table(lanes, tail), _SCALED_ADD if with_add else _SCALED, scaled.shift, 0)
     short = short_form(rescale)
     if short is not None:
@@ -77,11 +74,14 @@ def _weight_words(w: IntArray, stride: int, par: int) -> list[IntArray]:
     """Words of two lanes, one array of channels each: row pairs, then the single row in the kinds that occur."""
     kh, kw, _ = w.shape
     words = [_lanes(w[k, x], w[k + 1, x]) for k in range(0, kh - 1, 2) for x in range(kw)]
-    if kh % 2:
+    zero = np.zeros_like(w[0, 0])
+    if kh % 2 and kw == 3:
+        words += [_lanes(w[-1, 0], w[-1, 1]), _lanes(w[-1, 1], w[-1, 2])]
+    elif kh % 2:
         kinds = (0, 1) if stride % 2 else (par,)
         for kind in kinds:
-            row = [np.zeros_like(w[0, 0])] * kind + list(w[-1])
-            row += [np.zeros_like(w[0, 0])] * (len(row) % 2)
+            row = [zero] * kind + list(w[-1])
+            row += [zero] * (len(row) % 2)
             words += [_lanes(row[i], row[i + 1]) for i in range(0, len(row), 2)]
     return words
 

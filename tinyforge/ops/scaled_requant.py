@@ -1,16 +1,16 @@
 """The shortest requantisation: two instructions an output, for kernels whose weights are int16 with bits to spare.
 
-The weights of a channel are stored times 2**bits and its accumulator s starts at ``start``, so that it ends with room
-below its unit:
+The weights of a channel are stored times ``factor`` and its accumulator s starts at ``start``, so that it ends with
+room below its unit:
 
     out = clamp((add + (s * multiplier >> 32)) >> shift)      one SMMUL or SMMLA, one SSAT with its shift
 
 ``shift`` is common to all channels; bias, output zero point and rounding are all inside ``start`` and ``add``, solved
 from the reference's own steps. Step k at the sum T (without bias) asks for
 
-    (T * 2**bits + start) * multiplier + add * 2**32 >= k * 2**(shift + 32)
+    (T * factor + start) * multiplier + add * 2**32 >= k * 2**(shift + 32)
 
-and for T - 1 the opposite. The multiplier is tried at its real value and around it, with ``add`` 0 and with an ``add``.
+and for T - 1 the opposite. Factors and multipliers around the real value are tried with ``add`` 0, then with an ``add``.
 Where outputs lie on both sides of the zero point there is seldom a solution: the reference rounds ties away from it.
 """
 
@@ -38,14 +38,14 @@ class ScaledForm:
     multiplier: IntArray
     start: IntArray
     add: IntArray
-    bits: IntArray
+    factor: IntArray
     shift: int
     lo: int
     hi: int
 
     def total(self, raw: IntArray) -> IntArray:
         """The accumulator of sums without bias (channels, n)."""
-        return (raw << self.bits[:, None]) + self.start[:, None]
+        return raw * self.factor[:, None] + self.start[:, None]
 
     def high(self, raw: IntArray) -> IntArray:
         return self.add[:, None] + (self.total(raw) * self.multiplier[:, None] >> 32)
@@ -61,13 +61,14 @@ def scaled_form(rescale: Rescale, bias: IntArray, most_bits: int) -> ScaledForm 
     if rescale.lo >= rescale.hi:
         return None
     real = np.asarray(rescale.multiplier * np.exp2(rescale.shift.astype(np.float64) - 31), np.float64)
-    shift = int(np.floor(most_bits - 1.001 - np.log2(max(float(real.max()), 1e-9))))
+    shift = int(np.floor(most_bits - 1.5 - np.log2(max(float(real.max()), 1e-9))))
     if shift < 0:
         return None
     search = _Search(rescale, bias, real, min(shift, _MAX_SHIFT), most_bits)
     both_sides = rescale.lo < rescale.zero
-    search.run(5 if both_sides else 200, _without_add)
-    search.run(5 if both_sides else 41, _with_add)
+    for reduction in range(1 if both_sides else 100):
+        search.run(reduction, 5, _without_add)
+    search.run(0, 5 if both_sides else 41, _with_add)
     form = search.form()
     return form if form is not None and _proven(rescale, bias, form, search.steps) else None
 
@@ -79,33 +80,44 @@ class _Search:
         self.rescale, self.shift = rescale, shift
         # Small factors get fewer bits on the weights and so more on the multiplier.
         digits = np.ceil(np.log2(np.maximum(real, 1e-12))) + 32 - bits + shift
-        self.bits = bits - np.clip(_MULTIPLIER_DIGITS - digits, 0, bits).astype(np.int64)
-        self.nominal = np.round(real * 2.0 ** (32 - self.bits + shift)).astype(np.int64)
+        self.real = real
+        self.largest = np.int64(1) << (bits - np.clip(_MULTIPLIER_DIGITS - digits, 0, bits).astype(np.int64))
         self.steps = thresholds(rescale) - bias[:, None]
         self.low, self.high = (rescale.acc_lo - bias)[:, None], (rescale.acc_hi - bias)[:, None]
-        self.multiplier = self.nominal.copy()
-        self.start, self.add = np.zeros_like(self.nominal), np.zeros_like(self.nominal)
-        self.missing = np.arange(len(self.nominal))
+        self.factor, self.multiplier = self.largest.copy(), np.zeros_like(self.largest)
+        self.start, self.add = np.zeros_like(self.largest), np.zeros_like(self.largest)
+        self.missing = np.flatnonzero(~self._settle_constant())
 
-    def run(self, tries: int, solve: _Solver) -> None:
-        """Multipliers 0, -1, 1, -2, 2, ... from the real value."""
+    def _settle_constant(self) -> IntArray:
+        """Channels whose output is the same over their whole range need no weights; which they are."""
+        ends = self.rescale.reference(np.stack([self.rescale.acc_lo, self.rescale.acc_hi], axis=1))
+        flat = np.asarray(ends[:, 0] == ends[:, 1])
+        self.factor[flat], self.multiplier[flat] = 0, 1 << 29
+        self.start[flat] = (ends[flat, 0] * 2 + 1) << (self.shift + 2)
+        return flat
+
+    def run(self, reduction: int, tries: int, solve: _Solver) -> None:
+        """Multipliers 0, -1, 1, -2, 2, ... from the real value, the factor ``reduction`` below the largest."""
+        factor = np.maximum(self.largest - reduction, 1)
+        nominal = np.round(self.real * 2.0 ** (32 + self.shift) / factor).astype(np.int64)
         for attempt in range(tries):
             if not len(self.missing):
                 return
             nudge = (attempt + 1) // 2 * (-1 if attempt % 2 else 1)
-            tried = np.clip(self.nominal[self.missing] + nudge, 1, (1 << 31) - 1)
-            found, start, add = solve(tried, *self._bounds(tried))
+            tried = np.clip(nominal[self.missing] + nudge, 1, (1 << 31) - 1)
+            found, start, add = solve(tried, *self._bounds(tried, factor[self.missing]))
             done = self.missing[found]
-            self.multiplier[done], self.start[done], self.add[done] = tried[found], start[found], add[found]
+            self.factor[done], self.multiplier[done] = factor[done], tried[found]
+            self.start[done], self.add[done] = start[found], add[found]
             self.missing = self.missing[~found]
 
-    def _bounds(self, multiplier: IntArray) -> tuple[IntArray, IntArray]:
+    def _bounds(self, multiplier: IntArray, factor: IntArray) -> tuple[IntArray, IntArray]:
         """Smallest and largest start * multiplier + add * 2**32 that put every step where the reference has it."""
         steps, first, last = self.steps[self.missing], self.low[self.missing], self.high[self.missing]
-        m, bits = multiplier[:, None], self.bits[self.missing][:, None]
+        m, f = multiplier[:, None], factor[:, None]
         line = (np.arange(steps.shape[1], dtype=np.int64)[None, :] + self.rescale.lo + 1) << (self.shift + 32)
-        reached = line - (np.maximum(steps, first) << bits) * m
-        before = line - 1 - (np.minimum(steps - 1, last) << bits) * m
+        reached = line - np.maximum(steps, first) * f * m
+        before = line - 1 - np.minimum(steps - 1, last) * f * m
         # Steps out of reach on one side leave that side open.
         least = np.where(steps <= last, reached, -_OPEN).max(axis=1)
         most = np.where(steps > first, before, _OPEN).min(axis=1)
@@ -117,7 +129,7 @@ class _Search:
         if len(self.missing):
             return None
         r = self.rescale
-        return ScaledForm(self.multiplier, self.start, self.add, self.bits, self.shift, r.lo, r.hi)
+        return ScaledForm(self.multiplier, self.start, self.add, self.factor, self.shift, r.lo, r.hi)
 
 
 class _Solver:
