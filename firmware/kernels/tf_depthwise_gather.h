@@ -17,6 +17,16 @@ typedef struct {
     const int8_t *rows[TF_DW_MAX_ROWS];
 } tf_dw_source;
 
+/* A row pair a, b (and the last row c) of four channels: bytes to the next column (0 in padding), how many times two
+ * columns, whether one more. The offsets are known to the assembly below. */
+typedef struct {
+    const int8_t *a, *b, *c;
+    int32_t sa, sb, sc;
+    uint32_t zeros;
+    int32_t turns, odd;
+    int32_t left;
+} tf_dw_job;
+
 /* Writes the zero point into positions [from, to) of `planes` planes. */
 static __attribute__((noinline, unused)) void tf_dw_pad(uint32_t *scratch, int32_t kh, int32_t plane, int32_t planes,
                                                         int32_t from, int32_t to, uint32_t zeros)
@@ -29,19 +39,13 @@ static __attribute__((noinline, unused)) void tf_dw_pad(uint32_t *scratch, int32
                 p[j + (at & 1)] = both;
             }
             if ((kh & 1) != 0) {
-                p[kh - 1] = (at & 1) != 0 ? tf_pkhtb(p[kh - 1] << 16, both) : tf_pkhtb(both, p[kh - 1]);
+                p[kh - 1] = (at & 1) != 0 ? tf_pkhtb(p[kh - 1] << 16, both) : tf_pkhtb(both << 16, p[kh - 1]);
             }
         }
     }
 }
 
-/* One position of three or fewer rows of a channel group while it is copied. */
-typedef struct {
-    const int8_t *a, *b, *c; /* a row pair and the last row */
-    int32_t sa, sb, sc;      /* bytes to the next column, 0 in padding */
-} tf_dw_cursor;
-
-/* Four channels of two bytes each as words: plane c gets (u[c], v[c]). */
+/* Four channels of two bytes each as words: plane c gets (p[c], q[c]). */
 TF_INLINE void tf_dw_four(const int8_t *p, const int8_t *q, uint32_t *dst, int32_t plane)
 {
     const uint32_t u = tf_load32(p), v = tf_load32(q);
@@ -53,77 +57,104 @@ TF_INLINE void tf_dw_four(const int8_t *p, const int8_t *q, uint32_t *dst, int32
 }
 
 #if TF_DSP_ASM
-/* Two columns of two rows a turn: 25 instructions for 16 values. Neither compiler pairs the stores. */
-#define TF_DW_TWO_ROWS                                                                             \
-    "ldr %[t], [%[a]]\n\tldr %[v], [%[b]]\n\t"                                                     \
-    "pkhbt %[x], %[t], %[v], lsl #16\n\tpkhtb %[u], %[v], %[t], asr #16\n\t"                       \
-    "ldr %[t], [%[a], %[sa]]\n\tldr %[w], [%[b], %[sb]]\n\t"                                       \
-    "add %[a], %[a], %[sa], lsl #1\n\tadd %[b], %[b], %[sb], lsl #1\n\t"                           \
-    "pkhbt %[y], %[t], %[w], lsl #16\n\tpkhtb %[v], %[w], %[t], asr #16\n\t"                       \
-    "sxtb16 %[t], %[x]\n\tsxtb16 %[w], %[y]\n\tstrd %[t], %[w], [%[d]]\n\t"                        \
-    "sxtb16 %[t], %[x], ror #8\n\tsxtb16 %[w], %[y], ror #8\n\tstrd %[t], %[w], [%[d], %[o1]]\n\t" \
-    "sxtb16 %[t], %[u]\n\tsxtb16 %[w], %[v]\n\tstrd %[t], %[w], [%[d], %[o2]]\n\t"                 \
-    "sxtb16 %[t], %[u], ror #8\n\tsxtb16 %[w], %[v], ror #8\n\tstrd %[t], %[w], [%[d], %[o3]]\n\t"
-#define TF_DW_NEXT "add %[d], %[d], %[by]\n\tsubs %[n], %[n], #1\n\tbne 1b"
-/* And two columns of the last row: 14 for 8 values. */
-#define TF_DW_ONE_ROW                                                                              \
-    "ldr %[w], %[sc]\n\tldr %[t], [%[c]]\n\tldr %[v], [%[c], %[w]]\n\t"                              \
-    "add %[c], %[c], %[w], lsl #1\n\t"                                                            \
-    "pkhbt %[x], %[t], %[v], lsl #16\n\tpkhtb %[u], %[v], %[t], asr #16\n\t"                       \
-    "sxtb16 %[t], %[x]\n\tstr %[t], [%[d], #8]\n\t"                                                \
-    "sxtb16 %[t], %[x], ror #8\n\tstr %[t], [%[d], %[l1]]\n\t"                                     \
-    "sxtb16 %[t], %[u]\n\tstr %[t], [%[d], %[l2]]\n\t"                                             \
-    "sxtb16 %[t], %[u], ror #8\n\tstr %[t], [%[d], %[l3]]\n\t"
+/* Whole functions, so that every register can be used whatever the build reserves: neither compiler pairs the stores, and
+ * both spill. r0 job, r1 r3 r12 lr the four planes, r4 r5 r6 the rows. Two columns of a row pair: 24 instructions for 16
+ * values, of the last row: 14 for 8. */
+#define TF_DW_GATHER_ENTER                                                                 \
+    "push {r4-r11, lr}\n\tadd r3, r1, r2\n\tadd r12, r3, r2\n\tadd lr, r12, r2\n\t"        \
+    "ldm r0, {r4, r5, r6}\n\tldr r2, [r0, #28]\n\tcmp r2, #0\n\tbeq 2f\n\tstr r2, [r0, #36]\n"       \
+    "1:\n\t"
+#define TF_DW_GATHER_PAIR(next)                                                            \
+    "ldr r2, [r4]\n\tldr r8, [r5]\n\t"                                                     \
+    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                          \
+    "ldrd r11, r9, [r0, #12]\n\tldr r2, [r4, r11]\n\tldr r8, [r5, r9]\n\t"                 \
+    "add r4, r4, r11, lsl #1\n\tadd r5, r5, r9, lsl #1\n\t"                                \
+    "pkhbt r11, r2, r8, lsl #16\n\tpkhtb r8, r8, r2, asr #16\n\t"                          \
+    "sxtb16 r2, r10\n\tsxtb16 r9, r11\n\tstrd r2, r9, [r1]" next                           \
+    "sxtb16 r2, r10, ror #8\n\tsxtb16 r9, r11, ror #8\n\tstrd r2, r9, [r3]" next           \
+    "sxtb16 r2, r7\n\tsxtb16 r9, r8\n\tstrd r2, r9, [r12]" next                            \
+    "sxtb16 r2, r7, ror #8\n\tsxtb16 r9, r8, ror #8\n\tstrd r2, r9, [lr]" next
+#define TF_DW_GATHER_LAST                                                                  \
+    "ldr r9, [r0, #20]\n\tldr r2, [r6]\n\tldr r8, [r6, r9]\n\tadd r6, r6, r9, lsl #1\n\t"  \
+    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                          \
+    "sxtb16 r2, r10\n\tstr r2, [r1], #4\n\tsxtb16 r2, r10, ror #8\n\tstr r2, [r3], #4\n\t" \
+    "sxtb16 r2, r7\n\tstr r2, [r12], #4\n\tsxtb16 r2, r7, ror #8\n\tstr r2, [lr], #4\n\t"
+/* One more column: a row pair, then the last row beside the zero point. */
+#define TF_DW_GATHER_COUNT                                                                 \
+    "ldr r2, [r0, #36]\n\tsubs r2, r2, #1\n\tstr r2, [r0, #36]\n\tbne 1b\n"                \
+    "2:\n\tldr r2, [r0, #32]\n\tcmp r2, #0\n\tbeq 3f\n\tldr r2, [r4]\n\tldr r8, [r5]\n\t"            \
+    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                          \
+    "sxtb16 r2, r10\n\tstr r2, [r1]\n\tsxtb16 r2, r10, ror #8\n\tstr r2, [r3]\n\t"         \
+    "sxtb16 r2, r7\n\tstr r2, [r12]\n\tsxtb16 r2, r7, ror #8\n\tstr r2, [lr]\n\t"
+#define TF_DW_GATHER_ODD                                                                   \
+    "ldr r2, [r6]\n\tldr r8, [r0, #24]\n\t"                                                \
+    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                          \
+    "sxtb16 r2, r10\n\tstr r2, [r1, #8]\n\tsxtb16 r2, r10, ror #8\n\tstr r2, [r3, #8]\n\t" \
+    "sxtb16 r2, r7\n\tstr r2, [r12, #8]\n\tsxtb16 r2, r7, ror #8\n\tstr r2, [lr, #8]\n"
+#define TF_DW_UNUSED __attribute__((unused))
+
+/* kh 3: a row pair and the last row, three words a block. */
+static __attribute__((naked, noinline, unused)) void tf_dw_gather3(TF_DW_UNUSED tf_dw_job *job,
+                                                                   TF_DW_UNUSED uint32_t *dst,
+                                                                   TF_DW_UNUSED int32_t plane_bytes)
+{
+    __asm__ volatile(TF_DW_GATHER_ENTER TF_DW_GATHER_PAIR(", #8\n\t") TF_DW_GATHER_LAST TF_DW_GATHER_COUNT
+                         TF_DW_GATHER_ODD "3:\n\tpop {r4-r11, pc}");
+}
+
+/* A row pair of a kernel of 2, 5 or 7 rows, blocks of as many words. */
+static __attribute__((naked, noinline, unused)) void tf_dw_gather2_2(TF_DW_UNUSED tf_dw_job *job,
+                                                                     TF_DW_UNUSED uint32_t *dst,
+                                                                     TF_DW_UNUSED int32_t plane_bytes)
+{
+    __asm__ volatile(TF_DW_GATHER_ENTER TF_DW_GATHER_PAIR(", #8\n\t") TF_DW_GATHER_COUNT "3:\n\tpop {r4-r11, pc}");
+}
+
+static __attribute__((naked, noinline, unused)) void tf_dw_gather2_5(TF_DW_UNUSED tf_dw_job *job,
+                                                                     TF_DW_UNUSED uint32_t *dst,
+                                                                     TF_DW_UNUSED int32_t plane_bytes)
+{
+    __asm__ volatile(TF_DW_GATHER_ENTER TF_DW_GATHER_PAIR(", #20\n\t") TF_DW_GATHER_COUNT "3:\n\tpop {r4-r11, pc}");
+}
+
+static __attribute__((naked, noinline, unused)) void tf_dw_gather2_7(TF_DW_UNUSED tf_dw_job *job,
+                                                                     TF_DW_UNUSED uint32_t *dst,
+                                                                     TF_DW_UNUSED int32_t plane_bytes)
+{
+    __asm__ volatile(TF_DW_GATHER_ENTER TF_DW_GATHER_PAIR(", #28\n\t") TF_DW_GATHER_COUNT "3:\n\tpop {r4-r11, pc}");
+}
 #endif
 
-/* `turns` times two columns of a row pair, and of the last row too if `with_last`, into the blocks from d on. */
-TF_INLINE void tf_dw_columns(tf_dw_cursor *r, uint32_t *d, int32_t turns, int32_t with_last, int32_t plane, int32_t kh)
+/* Copies what the job says into the blocks from d on; the job is used up. */
+TF_INLINE void tf_dw_columns(tf_dw_job *r, uint32_t *d, int32_t with_last, int32_t plane, int32_t kh)
 {
 #if TF_DSP_ASM
-    if (12 * plane + 16 < 1020) {
-        uint32_t t, u, v, w, x, y;
-        if (turns > 0 && with_last) {
-            __asm__ volatile("1:\n\t" TF_DW_TWO_ROWS TF_DW_ONE_ROW TF_DW_NEXT
-                             : [a] "+r"(r->a), [b] "+r"(r->b), [c] "+r"(r->c), [d] "+r"(d), [n] "+r"(turns),
-                               [t] "=&r"(t), [u] "=&r"(u), [v] "=&r"(v), [w] "=&r"(w), [x] "=&r"(x), [y] "=&r"(y)
-                             : [sa] "r"(r->sa), [sb] "r"(r->sb), [sc] "m"(r->sc), [o1] "i"(4 * plane),
-                               [o2] "i"(8 * plane), [o3] "i"(12 * plane), [l1] "i"(4 * plane + 8),
-                               [l2] "i"(8 * plane + 8), [l3] "i"(12 * plane + 8), [by] "i"(4 * kh)
-                             : "memory", "cc");
-        } else if (turns > 0) {
-            __asm__ volatile("1:\n\t" TF_DW_TWO_ROWS TF_DW_NEXT
-                             : [a] "+r"(r->a), [b] "+r"(r->b), [d] "+r"(d), [n] "+r"(turns), [t] "=&r"(t),
-                               [u] "=&r"(u), [v] "=&r"(v), [w] "=&r"(w), [x] "=&r"(x), [y] "=&r"(y)
-                             : [sa] "r"(r->sa), [sb] "r"(r->sb), [o1] "i"(4 * plane), [o2] "i"(8 * plane),
-                               [o3] "i"(12 * plane), [by] "i"(4 * kh)
-                             : "memory", "cc");
-        }
+    if (kh == 3) {
+        tf_dw_gather3(r, d, 4 * plane);
+        return;
+    }
+    if (!with_last && (kh == 2 || kh == 5 || kh == 7)) {
+        (kh == 2 ? tf_dw_gather2_2 : kh == 5 ? tf_dw_gather2_5 : tf_dw_gather2_7)(r, d, 4 * plane);
         return;
     }
 #endif
-    for (; turns > 0; --turns, d += kh) {
-        tf_dw_four(r->a, r->b, d, plane);
-        tf_dw_four(r->a + r->sa, r->b + r->sb, d + 1, plane);
-        r->a += 2 * r->sa;
-        r->b += 2 * r->sb;
+    const int8_t *a = r->a, *b = r->b, *c = r->c;
+    for (int32_t n = r->turns; n > 0; --n, d += kh) {
+        tf_dw_four(a, b, d, plane);
+        tf_dw_four(a + r->sa, b + r->sb, d + 1, plane);
+        a += 2 * r->sa;
+        b += 2 * r->sb;
         if (with_last) {
-            tf_dw_four(r->c, r->c + r->sc, d + 2, plane);
-            r->c += 2 * r->sc;
+            tf_dw_four(c, c + r->sc, d + 2, plane);
+            c += 2 * r->sc;
         }
     }
-}
-
-/* One column at lane `lane` of block d; the other lane of the last row becomes zero point. */
-TF_INLINE void tf_dw_column(tf_dw_cursor *r, const int8_t *zeros, uint32_t *d, int32_t lane, int32_t with_last,
-                            int32_t plane)
-{
-    tf_dw_four(r->a, r->b, d + lane, plane);
-    if (with_last) {
-        tf_dw_four(lane != 0 ? zeros : r->c, lane != 0 ? r->c : zeros, d + 2, plane);
+    if (r->odd) {
+        tf_dw_four(a, b, d, plane);
+        if (with_last) {
+            tf_dw_four(c, (const int8_t *)&r->zeros, d + 2, plane);
+        }
     }
-    r->a += r->sa;
-    r->b += r->sb;
-    r->c += r->sc;
 }
 
 TF_INLINE const int8_t *tf_dw_row(const tf_dw_source *s, int32_t k, int32_t channel)
@@ -154,31 +185,36 @@ TF_INLINE void tf_dw_fill_row(const tf_dw_source *s, uint32_t *d, int32_t channe
 /* The planes of channels [channel, channel + 4). kh, plane, in_c: literals. */
 TF_INLINE void tf_dw_fill(const tf_dw_source *s, uint32_t *lanes, int32_t channel, int32_t kh, int32_t plane, int32_t in_c)
 {
-    const int8_t *const zeros = (const int8_t *)&s->zeros;
+    tf_dw_job r;
+    r.zeros = s->zeros;
     if (kh == 1) {
         tf_dw_fill_row(s, lanes, channel, plane, in_c);
     }
     for (int32_t k = 0; k + 1 < kh; k += 2) {
         const int32_t with_last = k + 3 == kh;
         const int32_t l = with_last ? k + 2 : k;
-        tf_dw_cursor r;
-        r.a = tf_dw_row(s, k, channel);
-        r.b = tf_dw_row(s, k + 1, channel);
-        r.c = tf_dw_row(s, l, channel);
         r.sa = s->rows[k] == NULL ? 0 : in_c;
         r.sb = s->rows[k + 1] == NULL ? 0 : in_c;
         r.sc = s->rows[l] == NULL ? 0 : in_c;
+        r.a = tf_dw_row(s, k, channel);
+        r.b = tf_dw_row(s, k + 1, channel);
+        r.c = tf_dw_row(s, l, channel);
         uint32_t *d = lanes + (s->first >> 1) * kh + k;
         int32_t n = s->last - s->first;
         if ((s->first & 1) != 0 && n > 0) {
-            tf_dw_column(&r, zeros, d, 1, with_last, plane);
+            tf_dw_four(r.a, r.b, d + 1, plane);
+            if (with_last) {
+                tf_dw_four((const int8_t *)&s->zeros, r.c, d + 2, plane);
+            }
+            r.a += r.sa;
+            r.b += r.sb;
+            r.c += r.sc;
             d += kh;
             --n;
         }
-        tf_dw_columns(&r, d, n >> 1, with_last, plane, kh);
-        if ((n & 1) != 0) {
-            tf_dw_column(&r, zeros, d + (n >> 1) * kh, 0, with_last, plane);
-        }
+        r.turns = n >> 1;
+        r.odd = n & 1;
+        tf_dw_columns(&r, d, with_last, plane, kh);
     }
 }
 

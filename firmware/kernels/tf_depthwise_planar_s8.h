@@ -13,17 +13,17 @@
 #ifndef TF_DEPTHWISE_PLANAR_S8_H
 #define TF_DEPTHWISE_PLANAR_S8_H
 
+#include "tf_depthwise_3x3.h"
 #include "tf_depthwise_gather.h"
 #include "tf_lanes.h"
 #include "tf_requant.h"
 #include "tf_runtime.h"
 
-/* form: SCALED {start, multiplier}, SCALED_ADD {start, multiplier, add}, SHORT {2 * bias, multiplier, add, shift}, on
- * doubled weights, FULL {bias, multiplier, shift}. */
+/* form: SCALED {start, multiplier, add}; SHORT {2 * bias, multiplier, add, shift}, on doubled weights; FULL {bias,
+ * multiplier, shift}. */
 #define TF_DW_SCALED 0
-#define TF_DW_SCALED_ADD 1
-#define TF_DW_SHORT 2
-#define TF_DW_FULL 3
+#define TF_DW_SHORT 1
+#define TF_DW_FULL 2
 
 /* Everything that is a literal at the call; gone once inlined. */
 typedef struct {
@@ -37,9 +37,8 @@ typedef struct {
 
 TF_INLINE int32_t tf_dw_requant(int32_t acc, const int32_t *q, const tf_dw_shape *s)
 {
-    if (s->form == TF_DW_SCALED || s->form == TF_DW_SCALED_ADD) {
-        const int32_t high = s->form == TF_DW_SCALED ? tf_smmul(acc, q[1]) : tf_smmla(acc, q[1], q[2]);
-        const int32_t value = tf_ssat8_asr(high, s->shift);
+    if (s->form == TF_DW_SCALED) {
+        const int32_t value = tf_ssat8_asr(tf_smmla(acc, q[1], q[2]), s->shift);
         return s->lo == -128 && s->hi == 127 ? value : tf_clamp(value, s->lo, s->hi);
     }
     if (s->form == TF_DW_SHORT) {
@@ -143,130 +142,51 @@ TF_INLINE tf_dw_sums tf_dw_accumulate(const uint32_t *p, const int32_t *w, int32
     return (s->kh & 1) != 0 ? tf_dw_last_row(p, w, t, g, s) : t;
 }
 
-#if TF_DSP_ASM
-/* 3 x 3, form SCALED, two outputs a turn: 22 to 25 instructions for 18 MACs, where gcc and clang spill five registers when
- * they compile tf_dw_accumulate. p walks the plane, three words for two columns; the 13 operands leave a register to
- * builds that want a frame pointer. */
-#define TF_DW_OUT(x) "smmul " x ", " x ", %[m]\n\tssat " x ", #8, " x ", asr %[e]\n\t"
-#define TF_DW_NEAR(x, y) "strb " x ", [%[o]], %[by]\n\tstrb " y ", [%[o]], %[by]\n\t"
-#define TF_DW_FAR(x, y) "strb " x ", [%[o]]\n\tstrb " y ", [%[o], %[by]]\n\tadd %[o], %[o], %[by2]\n\t"
-#define TF_DW_BOTH(stores)                                                                    \
-    "ldr %[a], %[m]\n\tsmmul %[c], %[c], %[a]\n\tsmmul %[d], %[d], %[a]\n\t"                  \
-    "ssat %[c], #8, %[c], asr %[e]\n\tssat %[d], #8, %[d], asr %[e]\n\t" stores
-/* Stride 1, columns at positions 0..3. */
-#define TF_DW_EVEN                                                                            \
-    "ldrd %[a], %[b], [%[p]], #12\n\t"                                                        \
-    "smlad %[c], %[a], %[w0], %[s]\n\tsmlad %[c], %[b], %[w1], %[c]\n\t"                      \
-    "smlad %[d], %[b], %[w0], %[s]\n\t"                                                       \
-    "ldrd %[a], %[b], [%[p], #-4]\n\t"                                                        \
-    "smlad %[c], %[a], %[u], %[c]\n\tsmlatb %[d], %[a], %[u], %[d]\n\t"                       \
-    "smlad %[c], %[b], %[w2], %[c]\n\tsmlad %[d], %[b], %[w1], %[d]\n\t"                      \
-    "ldrd %[a], %[b], [%[p], #4]\n\t"                                                         \
-    "smlad %[d], %[a], %[w2], %[d]\n\tsmlabt %[c], %[b], %[v], %[c]\n\t"                      \
-    "smlad %[d], %[b], %[v], %[d]\n\t"
-/* Stride 1, columns at positions 1..4. */
-#define TF_DW_ODD                                                                             \
-    "ldrd %[a], %[b], [%[p], #4]\n\t"                                                         \
-    "smlad %[c], %[a], %[w0], %[s]\n\tsmlatb %[c], %[b], %[u], %[c]\n\t"                      \
-    "ldrd %[a], %[b], [%[p], #12]!\n\t"                                                       \
-    "smlad %[c], %[a], %[w1], %[c]\n\tsmlad %[d], %[a], %[w0], %[s]\n\t"                      \
-    "smlad %[c], %[b], %[w2], %[c]\n\tsmlad %[d], %[b], %[w1], %[d]\n\t"                      \
-    "ldrd %[a], %[b], [%[p], #8]\n\t"                                                         \
-    "smlad %[c], %[a], %[v], %[c]\n\tsmlad %[d], %[a], %[u], %[d]\n\t"                        \
-    "smlad %[d], %[b], %[w2], %[d]\n\tldr %[a], [%[p], #20]\n\t"                              \
-    "smlabt %[d], %[a], %[v], %[d]\n\t"
-/* Stride 2, one output of columns at positions 0..2 or 1..3. */
-#define TF_DW_EVEN2                                                                           \
-    "ldrd %[a], %[b], [%[p]], #12\n\t"                                                        \
-    "smlad %[c], %[a], %[w0], %[s]\n\tsmlad %[c], %[b], %[w1], %[c]\n\t"                      \
-    "ldrd %[a], %[b], [%[p], #-4]\n\t"                                                        \
-    "smlad %[c], %[a], %[u], %[c]\n\tsmlad %[c], %[b], %[w2], %[c]\n\t"                       \
-    "ldr %[a], [%[p], #8]\n\tsmlabt %[c], %[a], %[v], %[c]\n\t" TF_DW_OUT("%[c]")
-#define TF_DW_ODD2                                                                            \
-    "ldrd %[a], %[b], [%[p], #4]\n\t"                                                         \
-    "smlad %[c], %[a], %[w0], %[s]\n\tsmlatb %[c], %[b], %[u], %[c]\n\t"                      \
-    "ldrd %[a], %[b], [%[p], #12]!\n\t"                                                       \
-    "smlad %[c], %[a], %[w1], %[c]\n\tsmlad %[c], %[b], %[w2], %[c]\n\t"                      \
-    "ldr %[a], [%[p], #8]\n\tsmlad %[c], %[a], %[v], %[c]\n\t" TF_DW_OUT("%[c]")
-#define TF_DW_TWICE(one)                                                                      \
-    one "strb %[c], [%[o]]\n\t" one "strb %[c], [%[o], %[by]]\n\tadd %[o], %[o], %[by2]\n\t"
-#define TF_DW_INPUTS                                                                          \
-    [w0] "r"(w[0]), [w1] "r"(w[1]), [w2] "r"(w[2]), [u] "r"(w[3]), [v] "r"(w[4]),             \
-        [s] "r"(w[5]), [end] "r"(end), [e] "i"(s->shift), [by] "i"(s->out_c), [by2] "i"(2 * s->out_c)
-#define TF_DW_TURNS1(text)                                                                    \
-    __asm__ volatile("1:\n\t" text "cmp %[p], %[end]\n\tbne 1b"                               \
-                     : [p] "+r"(p), [o] "+r"(out), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c),  \
-                       [d] "=&r"(d)                                                           \
-                     : TF_DW_INPUTS, [m] "m"(multiplier)                                      \
-                     : "memory", "cc")
-#define TF_DW_TURNS2(text)                                                                    \
-    __asm__ volatile("1:\n\t" text "cmp %[p], %[end]\n\tbne 1b"                               \
-                     : [p] "+r"(p), [o] "+r"(out), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c)   \
-                     : TF_DW_INPUTS, [m] "r"(multiplier)                                      \
-                     : "memory", "cc")
-
-#define TF_DW_HAS_ASM(s)                                                                      \
-    ((s)->kh == 3 && (s)->kw == 3 && (s)->stride <= 2 && (s)->form <= TF_DW_SCALED_ADD &&     \
-     (s)->shift > 0 && (s)->lo == -128 && (s)->hi == 127 && (s)->out_c < 2048)
-
-/* 2 * turns outputs of a 3 x 3 kernel. */
-TF_INLINE void tf_dw_turns(const uint32_t *p, const int32_t *w, int8_t *out, int32_t turns, const tf_dw_shape *s)
-{
-    const uint32_t *const end = p + 3 * s->stride * turns;
-    const int32_t multiplier = w[6];
-    uint32_t a, b, c, d;
-    if (s->stride == 2 && s->par == 0) {
-        TF_DW_TURNS2(TF_DW_TWICE(TF_DW_EVEN2));
-    } else if (s->stride == 2) {
-        TF_DW_TURNS2(TF_DW_TWICE(TF_DW_ODD2));
-    } else if (s->out_c < 256 && s->par == 0) {
-        TF_DW_TURNS1(TF_DW_EVEN TF_DW_BOTH(TF_DW_NEAR("%[c]", "%[d]")));
-    } else if (s->out_c < 256) {
-        TF_DW_TURNS1(TF_DW_ODD TF_DW_BOTH(TF_DW_NEAR("%[c]", "%[d]")));
-    } else if (s->par == 0) {
-        TF_DW_TURNS1(TF_DW_EVEN TF_DW_BOTH(TF_DW_FAR("%[c]", "%[d]")));
-    } else {
-        TF_DW_TURNS1(TF_DW_ODD TF_DW_BOTH(TF_DW_FAR("%[c]", "%[d]")));
-    }
-}
-#else
-#define TF_DW_HAS_ASM(s) 0
-#endif
-
 /* n outputs of one channel from its plane. */
 TF_INLINE void tf_dw_channel(const uint32_t *p, const int32_t *w, const int32_t *q, int8_t *out, int32_t n,
                              const tf_dw_shape *s)
 {
     const int32_t start = q[0];
-    if (TF_DW_HAS_ASM(s) && (s->form == TF_DW_SCALED || q[2] == 0)) {
-#if TF_DSP_ASM
-        if (n >= 2) {
-            tf_dw_turns(p, w, out, n >> 1, s);
-            p += (n >> 1) * s->stride * s->kh;
-            out += (n >> 1) * 2 * s->out_c;
-        }
-#endif
-    } else {
-        for (; n >= 4; n -= 4) {
-            const tf_dw_sums t = tf_dw_accumulate(p, w, start, 4, s);
-            out[0] = (int8_t)tf_dw_requant(t.a0, q, s);
-            out[s->out_c] = (int8_t)tf_dw_requant(t.a1, q, s);
-            out[2 * s->out_c] = (int8_t)tf_dw_requant(t.a2, q, s);
-            out[3 * s->out_c] = (int8_t)tf_dw_requant(t.a3, q, s);
-            p += 2 * s->stride * s->kh;
-            out += 4 * s->out_c;
-        }
-        if (n >= 2) {
-            const tf_dw_sums t = tf_dw_accumulate(p, w, start, 2, s);
-            out[0] = (int8_t)tf_dw_requant(t.a0, q, s);
-            out[s->out_c] = (int8_t)tf_dw_requant(t.a1, q, s);
-            p += s->stride * s->kh;
-            out += 2 * s->out_c;
-        }
+    for (; n >= 4; n -= 4) {
+        const tf_dw_sums t = tf_dw_accumulate(p, w, start, 4, s);
+        out[0] = (int8_t)tf_dw_requant(t.a0, q, s);
+        out[s->out_c] = (int8_t)tf_dw_requant(t.a1, q, s);
+        out[2 * s->out_c] = (int8_t)tf_dw_requant(t.a2, q, s);
+        out[3 * s->out_c] = (int8_t)tf_dw_requant(t.a3, q, s);
+        p += 2 * s->stride * s->kh;
+        out += 4 * s->out_c;
+    }
+    if (n >= 2) {
+        const tf_dw_sums t = tf_dw_accumulate(p, w, start, 2, s);
+        out[0] = (int8_t)tf_dw_requant(t.a0, q, s);
+        out[s->out_c] = (int8_t)tf_dw_requant(t.a1, q, s);
+        p += s->stride * s->kh;
+        out += 2 * s->out_c;
     }
     if ((n & 1) != 0) {
         out[0] = (int8_t)tf_dw_requant(tf_dw_accumulate(p, w, start, 1, s).a0, q, s);
     }
+}
+
+/* `channels` channels (times depth_multiplier outputs each) from the planes at p on; the constants behind theirs. */
+TF_INLINE const int32_t *tf_dw_channels(const uint32_t *p, const int32_t *w, int8_t *out, int32_t n, int32_t channels,
+                                        int32_t depth_multiplier, int32_t plane, int32_t words, const tf_dw_shape *s)
+{
+    const int32_t tail = s->form == TF_DW_SHORT ? 4 : 3;
+#if TF_DSP_ASM
+    if (s->kh == 3 && s->kw == 3 && s->stride <= 2 && depth_multiplier == 1 && s->form == TF_DW_SCALED &&
+        s->shift >= 4 && s->shift <= 16 && s->lo == -128 && s->hi == 127) {
+        const tf_dw_run run = {(n >> 1) * 12 * s->stride, n & 1, s->out_c, 4 * plane, channels};
+        tf_dw33(p, w, out, &run, s->stride, s->par, s->shift);
+        return w + channels * words;
+    }
+#endif
+    for (; channels > 0; --channels, p += plane) {
+        for (int32_t m = 0; m < depth_multiplier; ++m, w += words) {
+            tf_dw_channel(p, w, w + words - tail, out++, n, s);
+        }
+    }
+    return w;
 }
 
 TF_INLINE void tf_depthwise_planar_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
@@ -277,7 +197,6 @@ TF_INLINE void tf_depthwise_planar_s8(const int8_t *const *rows, int32_t in_x0, 
                                       int32_t hi)
 {
     const tf_dw_shape s = {kh, kw, stride_w, par, in_c * depth_multiplier, form, shift, rounding, out_zero, lo, hi};
-    const int32_t tail_words = form == TF_DW_SHORT ? 4 : (form == TF_DW_SCALED ? 2 : 3);
     uint32_t *const lanes = (uint32_t *)scratch;
     tf_dw_source source;
     source.zeros = 0x01010101u * (uint32_t)(uint8_t)(int8_t)in_zero;
@@ -286,6 +205,9 @@ TF_INLINE void tf_depthwise_planar_s8(const int8_t *const *rows, int32_t in_x0, 
         const int32_t left = x * stride_w - pad_left;
         const int32_t count = (n - 1) * stride_w + kw;
         source.first = tf_min(tf_max(-left, 0), count) + par;
+        if ((source.first & 1) != 0 && left + source.first - par > in_x0) {
+            --source.first; /* an even start is quicker, and the column is there */
+        }
         source.last = tf_max(tf_min(in_w - left, count) + par, source.first);
         for (int32_t k = 0; k < kh; ++k) {
             source.rows[k] = rows[k] == NULL ? NULL : rows[k] + (left + source.first - par - in_x0) * in_c;
@@ -301,12 +223,9 @@ TF_INLINE void tf_depthwise_planar_s8(const int8_t *const *rows, int32_t in_x0, 
             } else {
                 tf_dw_fill(&source, lanes, base, kh, plane, in_c);
             }
-            const uint32_t *p = lanes + (c - base) * plane;
-            for (int32_t i = tf_min(4, in_c - c); i > 0; --i, p += plane) {
-                for (int32_t m = 0; m < depth_multiplier; ++m, w += words) {
-                    tf_dw_channel(p, w, w + words - tail_words, to++, n, &s);
-                }
-            }
+            const int32_t channels = tf_min(4, in_c - c);
+            w = tf_dw_channels(lanes + (c - base) * plane, w, to, n, channels, depth_multiplier, plane, words, &s);
+            to += channels * depth_multiplier;
         }
     }
 }

@@ -14,7 +14,7 @@ from tinyforge.ops.scaled_requant import scaled_form
 SCRATCH_LIMIT = 640
 """Bytes of planes at most, where blocks of four outputs allow it."""
 MAX_ROWS = 32
-_SCALED, _SCALED_ADD, _SHORT, _FULL = 0, 1, 2, 3
+_SCALED, _SHORT, _FULL = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,9 @@ def pack_constants(w: IntArray, bias: IntArray, rescale: Rescale, stride: int, p
     most_bits = min(8, 16 - int(np.ceil(np.log2(max(2, flat.shape[0]))))) - wide
     scaled = scaled_form(rescale, bias, most_bits)
     if scaled is not None:
-        with_add = bool(scaled.add.any())
-        tail = [scaled.start, scaled.multiplier, *([scaled.add] if with_add else [])]
+        tail = [scaled.start, scaled.multiplier, scaled.add]
         lanes = _weight_words(w * scaled.factor[None, None, :], stride, par)
-        return Packed(_table(lanes, tail), _SCALED_ADD if with_add else _SCALED, scaled.shift, 0)
+        return Packed(_table(lanes, tail), _SCALED, scaled.shift, 0)
     short = short_form(rescale)
     if short is not None:
         tail = [2 * bias, short.multiplier, short.add, short.shift]

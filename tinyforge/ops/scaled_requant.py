@@ -3,14 +3,14 @@
 The weights of a channel are stored times ``factor`` and its accumulator s starts at ``start``, so that it ends with
 room below its unit:
 
-    out = clamp((add + (s * multiplier >> 32)) >> shift)      one SMMUL or SMMLA, one SSAT with its shift
+    out = clamp((add + (s * multiplier >> 32)) >> shift)      one SMMLA, one SSAT with its shift
 
 ``shift`` is common to all channels; bias, output zero point and rounding are all inside ``start`` and ``add``, solved
 from the reference's own steps. Step k at the sum T (without bias) asks for
 
     (T * factor + start) * multiplier + add * 2**32 >= k * 2**(shift + 32)
 
-and for T - 1 the opposite. Factors and multipliers around the real value are tried with ``add`` 0, then with an ``add``.
+and for T - 1 the opposite. Multipliers around the real value are tried, then smaller factors.
 Where outputs lie on both sides of the zero point there is seldom a solution: the reference rounds ties away from it.
 """
 
@@ -66,9 +66,8 @@ def scaled_form(rescale: Rescale, bias: IntArray, most_bits: int) -> ScaledForm 
         return None
     search = _Search(rescale, bias, real, min(shift, _MAX_SHIFT), most_bits)
     both_sides = rescale.lo < rescale.zero
-    for reduction in range(1 if both_sides else 100):
-        search.run(reduction, 5, _without_add)
-    search.run(0, 5 if both_sides else 41, _with_add)
+    for reduction in range(1 if both_sides else 8):
+        search.run(reduction, 5)
     form = search.form()
     return form if form is not None and _proven(rescale, bias, form, search.steps) else None
 
@@ -96,7 +95,7 @@ class _Search:
         self.start[flat] = (ends[flat, 0] * 2 + 1) << (self.shift + 2)
         return flat
 
-    def run(self, reduction: int, tries: int, solve: _Solver) -> None:
+    def run(self, reduction: int, tries: int) -> None:
         """Multipliers 0, -1, 1, -2, 2, ... from the real value, the factor ``reduction`` below the largest."""
         factor = np.maximum(self.largest - reduction, 1)
         nominal = np.round(self.real * 2.0 ** (32 + self.shift) / factor).astype(np.int64)
@@ -105,7 +104,7 @@ class _Search:
                 return
             nudge = (attempt + 1) // 2 * (-1 if attempt % 2 else 1)
             tried = np.clip(nominal[self.missing] + nudge, 1, (1 << 31) - 1)
-            found, start, add = solve(tried, *self._bounds(tried, factor[self.missing]))
+            found, start, add = _solve(tried, *self._bounds(tried, factor[self.missing]))
             done = self.missing[found]
             self.factor[done], self.multiplier[done] = factor[done], tried[found]
             self.start[done], self.add[done] = start[found], add[found]
@@ -132,36 +131,19 @@ class _Search:
         return ScaledForm(self.multiplier, self.start, self.add, self.factor, self.shift, r.lo, r.hi)
 
 
-class _Solver:
-    """(multiplier, least, most) -> (found, start, add) per channel."""
-
-    def __call__(self, m: IntArray, least: IntArray, most: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        raise NotImplementedError
-
-
-class _WithoutAdd(_Solver):
-    def __call__(self, m: IntArray, least: IntArray, most: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        start = -(-least // m)
-        return np.asarray((start * m <= most) & (np.abs(start) < _MAX_START)), start, np.zeros_like(start)
-
-
-class _WithAdd(_Solver):
-    """Different starts leave different remainders for ``add``, a multiple of 2**32, to meet."""
-
-    def __call__(self, m: IntArray, least: IntArray, most: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        if (least > most).all():
-            return np.zeros(len(m), bool), least, least
-        nearest = np.clip(least // m, -_MAX_START, _MAX_START)
-        starts = nearest[:, None] - np.arange(2048, dtype=np.int64)[None, :]
-        products = starts * m[:, None]
-        adds = -((products - least[:, None]) >> 32)
-        hits = products + (adds << 32) <= most[:, None]
-        at = hits.argmax(axis=1)[:, None]
-        pick = np.take_along_axis
-        return np.asarray(hits.any(axis=1)), pick(starts, at, 1)[:, 0], pick(adds, at, 1)[:, 0]
-
-
-_without_add, _with_add = _WithoutAdd(), _WithAdd()
+def _solve(m: IntArray, least: IntArray, most: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """(found, start, add) per channel with least <= start * m + add * 2**32 <= most: different starts leave different
+    remainders for ``add`` to meet."""
+    if (least > most).all():
+        return np.zeros(len(m), bool), least, least
+    nearest = np.clip(least // m, -_MAX_START, _MAX_START)
+    starts = nearest[:, None] - np.arange(2048, dtype=np.int64)[None, :]
+    products = starts * m[:, None]
+    adds = -((products - least[:, None]) >> 32)
+    hits = products + (adds << 32) <= most[:, None]
+    at = hits.argmax(axis=1)[:, None]
+    pick = np.take_along_axis
+    return np.asarray(hits.any(axis=1)), pick(starts, at, 1)[:, 0], pick(adds, at, 1)[:, 0]
 
 
 def _proven(rescale: Rescale, bias: IntArray, form: ScaledForm, steps: IntArray) -> bool:
