@@ -147,7 +147,8 @@ TF_INLINE void tf_dw_channel(const uint32_t *p, const int32_t *w, const int32_t 
                              const tf_dw_shape *s)
 {
     const int32_t start = q[0];
-    for (; n >= 4; n -= 4) {
+    /* Without DSP instructions fewer outputs at a time: smaller, and the registers are full anyway. */
+    for (; TF_DSP && n >= 4; n -= 4) {
         const tf_dw_sums t = tf_dw_accumulate(p, w, start, 4, s);
         out[0] = (int8_t)tf_dw_requant(t.a0, q, s);
         out[s->out_c] = (int8_t)tf_dw_requant(t.a1, q, s);
@@ -156,7 +157,7 @@ TF_INLINE void tf_dw_channel(const uint32_t *p, const int32_t *w, const int32_t 
         p += 2 * s->stride * s->kh;
         out += 4 * s->out_c;
     }
-    if (n >= 2) {
+    for (; n >= 2; n -= 2) {
         const tf_dw_sums t = tf_dw_accumulate(p, w, start, 2, s);
         out[0] = (int8_t)tf_dw_requant(t.a0, q, s);
         out[s->out_c] = (int8_t)tf_dw_requant(t.a1, q, s);
