@@ -57,69 +57,65 @@ TF_INLINE void tf_dw_four(const int8_t *p, const int8_t *q, uint32_t *dst, int32
 }
 
 #if TF_DSP_ASM
-/* Whole functions, so that every register can be used whatever the build reserves: neither compiler pairs the stores, and
- * both spill. r0 job, r1 r3 r12 lr the four planes, r4 r5 r6 the rows. Two columns of a row pair: 24 instructions for 16
- * values, of the last row: 14 for 8. */
-#define TF_DW_GATHER_ENTER                                                                 \
-    "push {r4-r11, lr}\n\tadd r3, r1, r2\n\tadd r12, r3, r2\n\tadd lr, r12, r2\n\t"        \
-    "ldm r0, {r4, r5, r6}\n\tldr r2, [r0, #28]\n\tcmp r2, #0\n\tbeq 2f\n\tstr r2, [r0, #36]\n"       \
+/* Whole functions, so that every register can be used whatever the build reserves: neither compiler pairs the stores,
+ * and both spill. r0 job, r1 r3 r12 lr the four planes, r4 r5 r6 the rows. Two columns of a row pair: 24 instructions
+ * for 16 values, of the last row: 14 for 8. */
+#define TF_DW_GATHER_ENTER                                                                                             \
+    "push {r4-r11, lr}\n\tadd r3, r1, r2\n\tadd r12, r3, r2\n\tadd lr, r12, r2\n\t"                                    \
+    "ldm r0, {r4, r5, r6}\n\tldr r2, [r0, #28]\n\tcmp r2, #0\n\tbeq 2f\n\tstr r2, [r0, #36]\n"                         \
     "1:\n\t"
-#define TF_DW_GATHER_PAIR(next)                                                            \
-    "ldr r2, [r4]\n\tldr r8, [r5]\n\t"                                                     \
-    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                          \
-    "ldrd r11, r9, [r0, #12]\n\tldr r2, [r4, r11]\n\tldr r8, [r5, r9]\n\t"                 \
-    "add r4, r4, r11, lsl #1\n\tadd r5, r5, r9, lsl #1\n\t"                                \
-    "pkhbt r11, r2, r8, lsl #16\n\tpkhtb r8, r8, r2, asr #16\n\t"                          \
-    "sxtb16 r2, r10\n\tsxtb16 r9, r11\n\tstrd r2, r9, [r1]" next                           \
-    "sxtb16 r2, r10, ror #8\n\tsxtb16 r9, r11, ror #8\n\tstrd r2, r9, [r3]" next           \
-    "sxtb16 r2, r7\n\tsxtb16 r9, r8\n\tstrd r2, r9, [r12]" next                            \
+#define TF_DW_GATHER_PAIR(next)                                                                                        \
+    "ldr r2, [r4]\n\tldr r8, [r5]\n\t"                                                                                 \
+    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                                                      \
+    "ldrd r11, r9, [r0, #12]\n\tldr r2, [r4, r11]\n\tldr r8, [r5, r9]\n\t"                                             \
+    "add r4, r4, r11, lsl #1\n\tadd r5, r5, r9, lsl #1\n\t"                                                            \
+    "pkhbt r11, r2, r8, lsl #16\n\tpkhtb r8, r8, r2, asr #16\n\t"                                                      \
+    "sxtb16 r2, r10\n\tsxtb16 r9, r11\n\tstrd r2, r9, [r1]" next                                                       \
+    "sxtb16 r2, r10, ror #8\n\tsxtb16 r9, r11, ror #8\n\tstrd r2, r9, [r3]" next                                       \
+    "sxtb16 r2, r7\n\tsxtb16 r9, r8\n\tstrd r2, r9, [r12]" next                                                        \
     "sxtb16 r2, r7, ror #8\n\tsxtb16 r9, r8, ror #8\n\tstrd r2, r9, [lr]" next
-#define TF_DW_GATHER_LAST                                                                  \
-    "ldr r9, [r0, #20]\n\tldr r2, [r6]\n\tldr r8, [r6, r9]\n\tadd r6, r6, r9, lsl #1\n\t"  \
-    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                          \
-    "sxtb16 r2, r10\n\tstr r2, [r1], #4\n\tsxtb16 r2, r10, ror #8\n\tstr r2, [r3], #4\n\t" \
+#define TF_DW_GATHER_LAST                                                                                              \
+    "ldr r9, [r0, #20]\n\tldr r2, [r6]\n\tldr r8, [r6, r9]\n\tadd r6, r6, r9, lsl #1\n\t"                              \
+    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                                                      \
+    "sxtb16 r2, r10\n\tstr r2, [r1], #4\n\tsxtb16 r2, r10, ror #8\n\tstr r2, [r3], #4\n\t"                             \
     "sxtb16 r2, r7\n\tstr r2, [r12], #4\n\tsxtb16 r2, r7, ror #8\n\tstr r2, [lr], #4\n\t"
 /* One more column: a row pair, then the last row beside the zero point. */
-#define TF_DW_GATHER_COUNT                                                                 \
-    "ldr r2, [r0, #36]\n\tsubs r2, r2, #1\n\tstr r2, [r0, #36]\n\tbne 1b\n"                \
-    "2:\n\tldr r2, [r0, #32]\n\tcmp r2, #0\n\tbeq 3f\n\tldr r2, [r4]\n\tldr r8, [r5]\n\t"            \
-    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                          \
-    "sxtb16 r2, r10\n\tstr r2, [r1]\n\tsxtb16 r2, r10, ror #8\n\tstr r2, [r3]\n\t"         \
+#define TF_DW_GATHER_COUNT                                                                                             \
+    "ldr r2, [r0, #36]\n\tsubs r2, r2, #1\n\tstr r2, [r0, #36]\n\tbne 1b\n"                                            \
+    "2:\n\tldr r2, [r0, #32]\n\tcmp r2, #0\n\tbeq 3f\n\tldr r2, [r4]\n\tldr r8, [r5]\n\t"                              \
+    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                                                      \
+    "sxtb16 r2, r10\n\tstr r2, [r1]\n\tsxtb16 r2, r10, ror #8\n\tstr r2, [r3]\n\t"                                     \
     "sxtb16 r2, r7\n\tstr r2, [r12]\n\tsxtb16 r2, r7, ror #8\n\tstr r2, [lr]\n\t"
-#define TF_DW_GATHER_ODD                                                                   \
-    "ldr r2, [r6]\n\tldr r8, [r0, #24]\n\t"                                                \
-    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                          \
-    "sxtb16 r2, r10\n\tstr r2, [r1, #8]\n\tsxtb16 r2, r10, ror #8\n\tstr r2, [r3, #8]\n\t" \
+#define TF_DW_GATHER_ODD                                                                                               \
+    "ldr r2, [r6]\n\tldr r8, [r0, #24]\n\t"                                                                            \
+    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                                                      \
+    "sxtb16 r2, r10\n\tstr r2, [r1, #8]\n\tsxtb16 r2, r10, ror #8\n\tstr r2, [r3, #8]\n\t"                             \
     "sxtb16 r2, r7\n\tstr r2, [r12, #8]\n\tsxtb16 r2, r7, ror #8\n\tstr r2, [lr, #8]\n"
 #define TF_DW_UNUSED __attribute__((unused))
 
 /* kh 3: a row pair and the last row, three words a block. */
-static __attribute__((naked, noinline, unused)) void tf_dw_gather3(TF_DW_UNUSED tf_dw_job *job,
-                                                                   TF_DW_UNUSED uint32_t *dst,
-                                                                   TF_DW_UNUSED int32_t plane_bytes)
+static __attribute__((naked, noinline, unused)) void
+tf_dw_gather3(TF_DW_UNUSED tf_dw_job *job, TF_DW_UNUSED uint32_t *dst, TF_DW_UNUSED int32_t plane_bytes)
 {
-    __asm__ volatile(TF_DW_GATHER_ENTER TF_DW_GATHER_PAIR(", #8\n\t") TF_DW_GATHER_LAST TF_DW_GATHER_COUNT
-                         TF_DW_GATHER_ODD "3:\n\tpop {r4-r11, pc}");
+    __asm__ volatile(TF_DW_GATHER_ENTER TF_DW_GATHER_PAIR(", #8\n\t")
+                         TF_DW_GATHER_LAST TF_DW_GATHER_COUNT TF_DW_GATHER_ODD "3:\n\tpop {r4-r11, pc}");
 }
 
 /* A row pair of a kernel of 2, 5 or 7 rows, blocks of as many words. */
-static __attribute__((naked, noinline, unused)) void tf_dw_gather2_2(TF_DW_UNUSED tf_dw_job *job,
-                                                                     TF_DW_UNUSED uint32_t *dst,
-                                                                     TF_DW_UNUSED int32_t plane_bytes)
+static __attribute__((naked, noinline, unused)) void
+tf_dw_gather2_2(TF_DW_UNUSED tf_dw_job *job, TF_DW_UNUSED uint32_t *dst, TF_DW_UNUSED int32_t plane_bytes)
 {
     __asm__ volatile(TF_DW_GATHER_ENTER TF_DW_GATHER_PAIR(", #8\n\t") TF_DW_GATHER_COUNT "3:\n\tpop {r4-r11, pc}");
 }
 
-static __attribute__((naked, noinline, unused)) void tf_dw_gather2_5(TF_DW_UNUSED tf_dw_job *job,
-                                                                     TF_DW_UNUSED uint32_t *dst,
-                                                                     TF_DW_UNUSED int32_t plane_bytes)
+static __attribute__((naked, noinline, unused)) void
+tf_dw_gather2_5(TF_DW_UNUSED tf_dw_job *job, TF_DW_UNUSED uint32_t *dst, TF_DW_UNUSED int32_t plane_bytes)
 {
     __asm__ volatile(TF_DW_GATHER_ENTER TF_DW_GATHER_PAIR(", #20\n\t") TF_DW_GATHER_COUNT "3:\n\tpop {r4-r11, pc}");
 }
 
-static __attribute__((naked, noinline, unused)) void tf_dw_gather2_7(TF_DW_UNUSED tf_dw_job *job,
-                                                                     TF_DW_UNUSED uint32_t *dst,
-                                                                     TF_DW_UNUSED int32_t plane_bytes)
+static __attribute__((naked, noinline, unused)) void
+tf_dw_gather2_7(TF_DW_UNUSED tf_dw_job *job, TF_DW_UNUSED uint32_t *dst, TF_DW_UNUSED int32_t plane_bytes)
 {
     __asm__ volatile(TF_DW_GATHER_ENTER TF_DW_GATHER_PAIR(", #28\n\t") TF_DW_GATHER_COUNT "3:\n\tpop {r4-r11, pc}");
 }
@@ -183,7 +179,8 @@ TF_INLINE void tf_dw_fill_row(const tf_dw_source *s, uint32_t *d, int32_t channe
 }
 
 /* The planes of channels [channel, channel + 4). kh, plane, in_c: literals. */
-TF_INLINE void tf_dw_fill(const tf_dw_source *s, uint32_t *lanes, int32_t channel, int32_t kh, int32_t plane, int32_t in_c)
+TF_INLINE void tf_dw_fill(const tf_dw_source *s, uint32_t *lanes, int32_t channel, int32_t kh, int32_t plane,
+                          int32_t in_c)
 {
     tf_dw_job r;
     r.zeros = s->zeros;

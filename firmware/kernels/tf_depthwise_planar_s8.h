@@ -3,8 +3,8 @@
  *
  * Four channels at a time are copied from the NHWC rows into planes of int16 lanes in scratch, so that one SMLAD does
  * two taps; padding is written into the planes as in_zero. Then every channel runs along its plane with its weights.
- * A plane holds kh words for every two columns: two for each pair of rows (one a column, upper row in lane 0), and where
- * kh is odd one for the last row (one column in each lane). A block's first column has the position `par`.
+ * A plane holds kh words for every two columns: two for each pair of rows (one a column, upper row in lane 0), and
+ * where kh is odd one for the last row (one column in each lane). A block's first column has the position `par`.
  *
  * rows: kh pointers to pixel column in_x0 of the input rows, NULL for padding rows; out: pixel x0 of the output row.
  * constants: for each output channel `words` words: kw words of weights for each row pair, the single row's (see
@@ -48,52 +48,53 @@ TF_INLINE int32_t tf_dw_requant(int32_t acc, const int32_t *q, const tf_dw_shape
 }
 
 /* Word of position `at` (a literal) in the plane of a row pair; of the last row where two positions share a word. */
-#define TF_DW_PAIR_WORD(at) p[((at) >> 1) * s->kh + ((at) & 1)]
+#define TF_DW_PAIR_WORD(at) p[((at) >> 1) * s->kh + ((at)&1)]
 #define TF_DW_LAST_WORD(at) p[((at) >> 1) * s->kh]
 
 /* Column k of a row pair for g outputs. */
-#define TF_DW_TAP(k)                                                                          \
-    if ((k) < s->kw) {                                                                        \
-        const uint32_t word = (uint32_t)w[k];                                                 \
-        t.a0 = tf_smlad(TF_DW_PAIR_WORD(s->par + (k)), word, t.a0);                           \
-        if (g > 1) {                                                                          \
-            t.a1 = tf_smlad(TF_DW_PAIR_WORD(s->par + s->stride + (k)), word, t.a1);           \
-        }                                                                                     \
-        if (g > 2) {                                                                          \
-            t.a2 = tf_smlad(TF_DW_PAIR_WORD(s->par + 2 * s->stride + (k)), word, t.a2);       \
-            t.a3 = tf_smlad(TF_DW_PAIR_WORD(s->par + 3 * s->stride + (k)), word, t.a3);       \
-        }                                                                                     \
+#define TF_DW_TAP(k)                                                                                                   \
+    if ((k) < s->kw) {                                                                                                 \
+        const uint32_t word = (uint32_t)w[k];                                                                          \
+        t.a0 = tf_smlad(TF_DW_PAIR_WORD(s->par + (k)), word, t.a0);                                                    \
+        if (g > 1) {                                                                                                   \
+            t.a1 = tf_smlad(TF_DW_PAIR_WORD(s->par + s->stride + (k)), word, t.a1);                                    \
+        }                                                                                                              \
+        if (g > 2) {                                                                                                   \
+            t.a2 = tf_smlad(TF_DW_PAIR_WORD(s->par + 2 * s->stride + (k)), word, t.a2);                                \
+            t.a3 = tf_smlad(TF_DW_PAIR_WORD(s->par + 3 * s->stride + (k)), word, t.a3);                                \
+        }                                                                                                              \
     }
 
 /* Three columns of the last row for output i: weights (w0, w1), (w1, w2). */
-#define TF_DW_THREE(i, sum)                                                                            \
-    if (g > (i)) {                                                                                     \
-        const uint32_t u = TF_DW_LAST_WORD(s->par + s->stride * (i));                                  \
-        const uint32_t v = TF_DW_LAST_WORD(s->par + s->stride * (i) + 2);                              \
-        if (((s->par + s->stride * (i)) & 1) == 0) {                                                   \
-            t.sum = tf_smlabt(v, (uint32_t)w[1], tf_smlad(u, (uint32_t)w[0], t.sum));                  \
-        } else {                                                                                       \
-            t.sum = tf_smlad(v, (uint32_t)w[1], tf_smlatb(u, (uint32_t)w[0], t.sum));                  \
-        }                                                                                              \
+#define TF_DW_THREE(i, sum)                                                                                            \
+    if (g > (i)) {                                                                                                     \
+        const uint32_t u = TF_DW_LAST_WORD(s->par + s->stride * (i));                                                  \
+        const uint32_t v = TF_DW_LAST_WORD(s->par + s->stride * (i) + 2);                                              \
+        if (((s->par + s->stride * (i)) & 1) == 0) {                                                                   \
+            t.sum = tf_smlabt(v, (uint32_t)w[1], tf_smlad(u, (uint32_t)w[0], t.sum));                                  \
+        } else {                                                                                                       \
+            t.sum = tf_smlad(v, (uint32_t)w[1], tf_smlatb(u, (uint32_t)w[0], t.sum));                                  \
+        }                                                                                                              \
     }
 
 /* Word j of the last row's weights for output i, where it begins in lane `kind`. */
-#define TF_DW_ONE(i, sum, j, kind)                                                                     \
-    if (g > (i) && ((s->par + s->stride * (i)) & 1) == (kind)) {                                       \
-        t.sum = tf_smlad(TF_DW_LAST_WORD(s->par + s->stride * (i) + 2 * (j)), word, t.sum);            \
+#define TF_DW_ONE(i, sum, j, kind)                                                                                     \
+    if (g > (i) && ((s->par + s->stride * (i)) & 1) == (kind)) {                                                       \
+        t.sum = tf_smlad(TF_DW_LAST_WORD(s->par + s->stride * (i) + 2 * (j)), word, t.sum);                            \
     }
 
-#define TF_DW_LANES(j)                        \
-    if ((j) < count) {                        \
-        const uint32_t word = (uint32_t)w[j]; \
-        TF_DW_ONE(0, a0, j, kind)             \
-        TF_DW_ONE(1, a1, j, kind)             \
-        TF_DW_ONE(2, a2, j, kind)             \
-        TF_DW_ONE(3, a3, j, kind)             \
+#define TF_DW_LANES(j)                                                                                                 \
+    if ((j) < count) {                                                                                                 \
+        const uint32_t word = (uint32_t)w[j];                                                                          \
+        TF_DW_ONE(0, a0, j, kind)                                                                                      \
+        TF_DW_ONE(1, a1, j, kind)                                                                                      \
+        TF_DW_ONE(2, a2, j, kind)                                                                                      \
+        TF_DW_ONE(3, a3, j, kind)                                                                                      \
     }
 
 /* The last row of an odd kernel. Weights: for kw 3 the two words of TF_DW_THREE; else, for outputs that begin in lane 0
- * (w0, w1), (w2, w3), ..., then for those that begin in lane 1 (0, w0), (w1, w2), ...; one kind if the stride is even. */
+ * (w0, w1), (w2, w3), ..., then for those that begin in lane 1 (0, w0), (w1, w2), ...; one kind if the stride is even.
+ */
 TF_INLINE tf_dw_sums tf_dw_last_row(const uint32_t *p, const int32_t *w, tf_dw_sums t, int32_t g, const tf_dw_shape *s)
 {
     if (s->kw == 3) {
