@@ -49,4 +49,24 @@ TF_INLINE int32_t tf_ssat8_asr(int32_t x, int32_t shift)
     return x < -128 ? -128 : (x > 127 ? 127 : x);
 }
 
+/* acc + a * b.lane0 / 2^16 rounded down, wrapping. */
+TF_INLINE int32_t tf_smlawb(int32_t a, uint32_t b, int32_t acc)
+{
+#if TF_DSP_NATIVE
+    return __smlawb(a, (int32_t)b, acc);
+#else
+    return tf_add32(acc, (int32_t)(((int64_t)a * tf_lane0(b)) >> 16));
+#endif
+}
+
+/* acc + a * b.lane1 / 2^16 rounded down, wrapping. */
+TF_INLINE int32_t tf_smlawt(int32_t a, uint32_t b, int32_t acc)
+{
+#if TF_DSP_NATIVE
+    return __smlawt(a, (int32_t)b, acc);
+#else
+    return tf_add32(acc, (int32_t)(((int64_t)a * tf_lane1(b)) >> 16));
+#endif
+}
+
 #endif

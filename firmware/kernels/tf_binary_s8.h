@@ -3,8 +3,8 @@
  * `form` and p0..p9 say how one output is computed from one pair (a, b); both are literals at the call, so each
  * instance compiles to one formula. The compiler of the model has proven over all reachable pairs that the formula
  * equals the reference arithmetic and that nothing overflows int32.
- *   0  (a*p0 + b*p1 + p2) >> p3
- *   1  t = a*p0 + b*p1 + p2, ties away from zero: (t + (t >> 31) + p4) >> p3
+ *   0  t = floor(a*p0 / 256) + floor(b*p1 / 256) + p2: t >> p3
+ *   1  the same t, ties away from zero: (t + (t >> 31) + p4) >> p3
  *   2  q = (a + p0) * (b + p1) << p2: (round(q * p3 / 2^32) + p4) >> p5
  *   3  the same, ties away from zero: one less before the shift where q < 0
  *   4  ((a + p0) * (b + p1) * p2 + p3) >> p4
@@ -46,16 +46,22 @@ TF_INLINE int32_t tf_point_sum(int32_t a, int32_t b, const tf_point *p)
     return tf_requantize(x + y, p->p6, p->p7) + p->p8;
 }
 
+/* acc + floor(a * factor / 256), wrapping; a is int8. */
+TF_INLINE int32_t tf_scaled_sum(int32_t a, int32_t factor, int32_t acc)
+{
+    return tf_add32(acc, a * (factor >> 8) + ((a * (factor & 255)) >> 8));
+}
+
 /* The value before the shift of tf_point_shift. */
 TF_INLINE int32_t tf_point_raw(int32_t a, int32_t b, const tf_point *p)
 {
     int32_t t;
     switch (p->form) {
     case 0:
-        return a * p->p0 + b * p->p1 + p->p2;
+        return tf_scaled_sum(a, p->p0, tf_scaled_sum(b, p->p1, p->p2));
     case 1:
-        t = a * p->p0 + b * p->p1 + p->p2;
-        return t + (t >> 31) + p->p4;
+        t = tf_scaled_sum(a, p->p0, tf_scaled_sum(b, p->p1, p->p2));
+        return tf_add32(t, (t >> 31) + p->p4);
     case 2:
         return tf_smmlar((a + p->p0) * ((b + p->p1) * (1 << p->p2)), p->p3, p->p4);
     case 3:
@@ -93,16 +99,58 @@ TF_INLINE int32_t tf_point_shift(const tf_point *p)
     }
 }
 
-TF_INLINE int8_t tf_point_s8(int32_t a, int32_t b, const tf_point *p)
+/* The rest of the way from such a value to the output. */
+TF_INLINE int8_t tf_point_end(int32_t raw, const tf_point *p)
 {
-    const int32_t y = tf_ssat8_asr(tf_point_raw(a, b, p), tf_point_shift(p));
+    const int32_t y = tf_ssat8_asr(raw, tf_point_shift(p));
     return (int8_t)((p->lo > -128 || p->hi < 127) ? tf_clamp(y, p->lo, p->hi) : y);
 }
+
+TF_INLINE int8_t tf_point_s8(int32_t a, int32_t b, const tf_point *p)
+{
+    return tf_point_end(tf_point_raw(a, b, p), p);
+}
+
+#if TF_DSP
+/* Ties away from zero where the form has them. */
+TF_INLINE int8_t tf_linear_end(int32_t t, const tf_point *p)
+{
+    return tf_point_end(p->form == 1 ? tf_add32(t, (t >> 31) + p->p4) : t, p);
+}
+
+/* Forms 0 and 1 for four elements: bytes in the high halves of 16-bit lanes, so SMLAW drops the 8 bits below. */
+TF_INLINE void tf_linear_four(const int8_t *a, const int8_t *b, int8_t *out, const tf_point *p)
+{
+    const uint32_t high = 0xff00ff00u;
+    const uint32_t a4 = tf_load32(a);
+    const uint32_t b4 = tf_load32(b);
+    const uint32_t a_even = (a4 << 8) & high, a_odd = a4 & high;
+    const uint32_t b_even = (b4 << 8) & high, b_odd = b4 & high;
+    const int32_t t0 = tf_smlawb(p->p0, a_even, tf_smlawb(p->p1, b_even, p->p2));
+    const int32_t t1 = tf_smlawb(p->p0, a_odd, tf_smlawb(p->p1, b_odd, p->p2));
+    const int32_t t2 = tf_smlawt(p->p0, a_even, tf_smlawt(p->p1, b_even, p->p2));
+    const int32_t t3 = tf_smlawt(p->p0, a_odd, tf_smlawt(p->p1, b_odd, p->p2));
+    out[0] = tf_linear_end(t0, p);
+    out[1] = tf_linear_end(t1, p);
+    out[2] = tf_linear_end(t2, p);
+    out[3] = tf_linear_end(t3, p);
+}
+#endif
 
 /* n outputs of operands that advance by a_step and b_step (0 or 1, or more for transposed operands). */
 TF_INLINE void tf_binary_run(const int8_t *a, int32_t a_step, const int8_t *b, int32_t b_step, int8_t *out, int32_t n,
                              const tf_point *p)
 {
+#if TF_DSP
+    if (p->form <= 1 && a_step == 1 && b_step == 1) {
+        for (; n >= 4; n -= 4) {
+            tf_linear_four(a, b, out, p);
+            a += 4;
+            b += 4;
+            out += 4;
+        }
+    }
+#endif
     for (; n >= 4; n -= 4) {
         const int8_t y0 = tf_point_s8(a[0], b[0], p);
         const int8_t y1 = tf_point_s8(a[a_step], b[b_step], p);

@@ -6,10 +6,12 @@ and parameters are those of firmware/kernels/tf_binary_s8.h.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tinyforge.ir.fixed_point import quantize_multiplier
 from tinyforge.ir.types import IntArray
@@ -46,34 +48,70 @@ def _ties_away(t: IntArray) -> IntArray:
 
 
 def linear_form(exact: Exact, slope_a: float, slope_b: float, zero_a: int, zero_b: int) -> PointForm | None:
-    """(a*ka + b*kb + c) >> s with ka, kb near slope * 2**s; ties away from zero where that needs it."""
-    for shift, ka, kb in _linear_candidates(slope_a, slope_b):
-        raw = exact.a * ka + exact.b * kb
-        low, high = offset_interval(exact, raw, shift)
-        if low <= high and _fits(exact, ka, kb, (low + high) // 2):
-            return PointForm(0, (ka, kb, (low + high) // 2, shift), exact.lo, exact.hi, "linear form, proven")
-        origin = -zero_a * ka - zero_b * kb
-        low, high = offset_interval(exact, _ties_away(raw + origin), shift)
-        if low <= high and _fits(exact, ka, kb, origin) and _fits(exact, ka, kb, origin + (low + high) // 2):
-            parameters = (ka, kb, origin, shift, (low + high) // 2)
-            return PointForm(1, parameters, exact.lo, exact.hi, "linear form with ties away from zero, proven")
+    """(floor(a*ka / 256) + floor(b*kb / 256) + c) >> s, ka and kb near slope * 2**(s + 8); ties away from zero where
+    that needs it."""
+    real = exact.a * slope_a + exact.b * slope_b
+    shift = _linear_shift(exact, real, slope_a, slope_b)
+    if shift is None:
+        return None
+    offset = exact.want - (real - slope_a * zero_a - slope_b * zero_b)
+    near = np.abs(np.abs(offset - np.round(offset.mean())) - 0.5) < 2.0**-7
+    hard = Exact(*(np.broadcast_to(v, near.shape)[near] for v in (exact.a, exact.b, exact.want)), exact.lo, exact.hi)
+    for ka, kb in _linear_candidates(hard, shift, slope_a, slope_b):
+        found = _linear(exact, ka, kb, shift, zero_a, zero_b)
+        if found is not None:
+            return found
     return None
 
 
-def _linear_candidates(slope_a: float, slope_b: float) -> Iterator[tuple[int, int, int]]:
-    largest = max(abs(slope_a), abs(slope_b))
-    for shift in (22, 21, 20, 19, 18, 16):
-        if largest * 2.0**shift >= 2**23:
-            continue
-        for da in NEIGHBOURS[:5]:
-            for db in NEIGHBOURS[:5]:
-                yield shift, round(slope_a * 2.0**shift) + da, round(slope_b * 2.0**shift) + db
+def _linear_shift(exact: Exact, real: npt.NDArray[np.float64], slope_a: float, slope_b: float) -> int | None:
+    """The largest shift at which factors and sums stay inside int32."""
+    reach = float(np.abs(real - real.mean()).max()) + float(np.abs(real).max()) + 300.0
+    steepest = max(abs(slope_a), abs(slope_b))
+    fitting = [s for s in range(22, 7, -1) if steepest * 2.0 ** (s + 8) < 2.0**31 - 4096 and reach * 2.0**s < 2.0**31]
+    return fitting[0] if fitting else None
 
 
-def _fits(exact: Exact, ka: int, kb: int, c: int) -> bool:
-    """No partial sum of a*ka + b*kb + c, in any order, leaves int32."""
-    biggest = int(np.abs(exact.a).max()) * abs(ka) + int(np.abs(exact.b).max()) * abs(kb) + abs(c)
-    return biggest < INT32
+def _linear_candidates(hard: Exact, shift: int, slope_a: float, slope_b: float) -> Iterator[tuple[int, int]]:
+    """Factors around the real ones, first those that fit the hard points, which are close to a step."""
+    ka, kb = round(slope_a * 2.0 ** (shift + 8)), round(slope_b * 2.0 ** (shift + 8))
+    yield ka, kb
+    for step in (16, 64, 256):
+        for da, db in _RING:
+            pair = (ka + da * step, kb + db * step)
+            if max(abs(pair[0]), abs(pair[1])) <= INT32 and _meets(hard, *pair, shift):
+                yield pair
+
+
+_RING = sorted(itertools.product(range(-4, 5), repeat=2), key=lambda d: (abs(d[0]) + abs(d[1]), d))[1:]
+
+
+def _meets(hard: Exact, ka: int, kb: int, shift: int) -> bool:
+    low, high = offset_interval(hard, _linear_raw(hard, ka, kb), shift) if hard.want.size else (0, 0)
+    return low <= high
+
+
+def _linear_raw(exact: Exact, ka: int, kb: int) -> IntArray:
+    return np.asarray(((exact.a * ka) >> 8) + ((exact.b * kb) >> 8), np.int64)
+
+
+def _linear(exact: Exact, ka: int, kb: int, shift: int, zero_a: int, zero_b: int) -> PointForm | None:
+    """The form with these factors if some constant makes it equal on every pair."""
+    raw = _linear_raw(exact, ka, kb)
+    low, high = offset_interval(exact, raw, shift)
+    if low <= high and _bounded(raw + (low + high) // 2):
+        return PointForm(0, (ka, kb, (low + high) // 2, shift), exact.lo, exact.hi, "linear form, proven")
+    origin = -((zero_a * ka) >> 8) - ((zero_b * kb) >> 8)
+    low, high = offset_interval(exact, _ties_away(raw + origin), shift)
+    c = (low + high) // 2
+    if low <= high and _bounded(raw + origin) and _bounded(_ties_away(raw + origin) + c):
+        parameters = (ka, kb, origin, shift, c)
+        return PointForm(1, parameters, exact.lo, exact.hi, "linear form with ties away from zero, proven")
+    return None
+
+
+def _bounded(t: IntArray) -> bool:
+    return int(np.abs(t).max()) < INT32
 
 
 def product_form(exact: Exact, slope: float, zero_a: int, zero_b: int) -> PointForm | None:
