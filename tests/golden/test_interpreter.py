@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.models import COMPILED, REFUSED, golden, model_path, needs_models
+from tests.shared import COMPILED, LARGE, STREAMING, golden, shared_model
 from tinyforge.errors import UnsupportedModel
 from tinyforge.importers.from_tflite import import_tflite, inspect
 from tinyforge.interp.compare import checksums, first_wrong_checksum
@@ -13,17 +13,31 @@ from tinyforge.interp.run_graph import run_graph
 from tinyforge.passes.adapters import from_model, to_model
 from tinyforge.passes.pipeline import optimise
 
-pytestmark = needs_models
+ALL = (*COMPILED, *STREAMING, *LARGE)
+SLOW = frozenset({*LARGE, "tinyengine_person_detection_int8"})  # one sample is enough
+REFUSED = (
+    "con_fmnist_cnn_float",
+    "mlonmcu_umatest_float",
+    "mlperf_ad_toycar_float",
+    "mlperf_ic_resnet8_float",
+    "mlperf_kws_dscnn_float",
+    "mlperf_vww96_mobilenetv1_float",
+    "tflm_audio_preprocessor_int8",
+    "tflm_hello_world_float",
+    "tflm_keyword_scrambled_int8",
+    "tflm_mnist_lstm_float",
+    "tflm_mnist_lstm_int8",
+    "tinymaix_cifar10_float",
+    "tinymaix_mnist_valid_float",
+)
 
-LARGE = frozenset({"tinyengine_mcunetv2_large_int8", "tinyengine_person_detection_int8"})
-SAMPLES = {name: (1 if name in LARGE else 4) for name in COMPILED}
 
-
-@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("name", ALL)
 def test_oracle_equals_golden(name: str) -> None:
-    graph = optimise(import_tflite(model_path(name)))
-    arrays = golden(name)
-    for sample in range(SAMPLES[name]):
+    graph = optimise(import_tflite(shared_model(name)))
+    with np.load(golden(name)) as file:
+        arrays = dict(file)
+    for sample in range(1 if name in SLOW else 4):
         inputs = {
             tensor: to_model(graph.adapters.get(tensor, ()), arrays[f"input_{i}"][sample])
             for i, tensor in enumerate(graph.inputs)
@@ -38,14 +52,14 @@ def test_oracle_equals_golden(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["tinyengine_mcunet_vww_int8", "tinyengine_person_detection_int8"])
 def test_padding_and_transposes_disappear(name: str) -> None:
-    kinds = {node.op.kind for node in optimise(import_tflite(model_path(name))).nodes}
+    kinds = {node.op.kind for node in optimise(import_tflite(shared_model(name))).nodes}
     assert not kinds & {"pad", "transpose", "quantize", "dequantize"}
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_with_reasons(name: str) -> None:
-    report = inspect(model_path(name))
+    report = inspect(shared_model(name))
     assert not report.supported
     assert all(op.reason and op.advice for op in report.unsupported)
     with pytest.raises(UnsupportedModel, match=f"^{name}"):
-        import_tflite(model_path(name))
+        import_tflite(shared_model(name))
