@@ -139,14 +139,32 @@ def long_chain() -> Graph:
     return b.graph([x], [y])
 
 
-@pytest.mark.parametrize(
-    "bomb", [bomb_of_concatenations, bomb_of_a_resize, bomb_of_a_pool, bomb_of_shared_constants, long_chain]
+def chain_of_pads() -> Graph:
+    b = GraphBuilder()
+    x = b.input((1, 4, 2))
+    y = x
+    for i in range(1900):
+        y = b.op("pad", [y], (1, 5 + i, 2), value=None, paddings=((0, 0), (1, 0), (0, 0)))
+    return b.graph([x], [b.op("expand_dims", [y], (1, 1, 1904, 2), axis=1)])
+
+
+BOMBS = (
+    bomb_of_a_pool,
+    bomb_of_a_resize,
+    bomb_of_concatenations,
+    bomb_of_shared_constants,
+    chain_of_pads,
+    long_chain,
 )
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
 def test_files_that_ask_for_too_much(bomb: Callable[[], Graph]) -> None:
+    """Seconds of this process: other processes may use the machine too."""
     data = write_tflite(bomb())
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         optimise(graph_of(parse_tflite(data, "bomb.tflite")))
     except ModelError as error:
         assert str(error).startswith("bomb.tflite")  # noqa: PT017
-    assert time.perf_counter() - start < SECONDS_PER_FILE
+    assert time.process_time() - start < SECONDS_PER_FILE

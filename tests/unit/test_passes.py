@@ -49,6 +49,18 @@ def test_pad_read_by_two_convolutions_and_adds_to_their_own_padding() -> None:
     assert sorted(kinds(assert_like_litert(b, [x], [y, z]))) == ["conv2d", "depthwise_conv2d"]
 
 
+def test_pads_one_after_the_other() -> None:
+    b = GraphBuilder()
+    x = b.input((1, 20, 6), Q)
+    p = b.op("pad", [x], (1, 22, 6), Q, value=None, paddings=((0, 0), (2, 0), (0, 0)))
+    p = b.op("pad", [p], (1, 24, 6), Q, value=None, paddings=((0, 0), (1, 1), (0, 0)))
+    wide = b.op("expand_dims", [p], (1, 1, 24, 6), Q, axis=1)
+    y = b.op("conv2d", [wide, b.const((6, 1, 4, 6)), b.bias(6)], (1, 1, 21, 6), Q, **CONV)
+    graph = assert_like_litert(b, [x], [y])
+    assert kinds(graph) == ["reshape", "conv2d"]
+    assert graph.nodes[1].op.padding == (0, 0, 3, 1)  # type: ignore[attr-defined]
+
+
 def test_pad_stays_where_it_is_an_output() -> None:
     b = GraphBuilder()
     x, p = padded(b, None)
@@ -231,3 +243,40 @@ def test_int16_edges(io: str, expected: list[str]) -> None:
     z = b.op("quantize", [y], (1, 6, 8, 3), (0.003, 0), "int16")
     graph = assert_like_litert(b, [x], [z], io)
     assert kinds(graph) == expected
+
+
+def one_dimensional(b: GraphBuilder) -> tuple[str, str]:
+    """Causal padding, convolution, activation, residual, in three dimensions but for the convolutions."""
+    x = b.input((1, 20, 6), Q)
+    first = b.op("pad", [x], (1, 23, 6), Q, value=None, paddings=((0, 0), (3, 0), (0, 0)))
+    wide = b.op("expand_dims", [first], (1, 1, 23, 6), Q, axis=1)
+    y = b.op("conv2d", [wide, b.const((6, 1, 4, 6)), b.bias(6)], (1, 1, 20, 6), Q, **CONV)
+    flat = b.op("reshape", [y], (1, 20, 6), Q, shape=(1, 20, 6))
+    act = b.op("relu", [flat], (1, 20, 6), (0.1, -128))
+    scaled = b.op("mul", [act, b.const((6,), (0.01, 0))], (1, 20, 6), (0.1, 0), activation=NONE)
+    second = b.op("pad", [scaled], (1, 22, 6), (0.1, 0), value=None, paddings=((0, 0), (1, 1), (0, 0)))
+    wide = b.op("expand_dims", [second], (1, 1, 22, 6), (0.1, 0), axis=-3)
+    z = b.op("conv2d", [wide, b.const((6, 1, 3, 6)), b.bias(6)], (1, 1, 20, 6), (0.1, 0), **CONV)
+    back = b.op("squeeze", [z], (1, 20, 6), (0.1, 0), dims=(1,))
+    total = b.op("add", [back, scaled], (1, 20, 6), (0.2, 0), activation=NONE)
+    return x, b.op("logistic", [total], (1, 20, 6), (1 / 256, -128))
+
+
+def test_one_dimensional_networks_have_no_pads_and_reshapes_inside() -> None:
+    b = GraphBuilder()
+    x, y = one_dimensional(b)
+    graph = assert_like_litert(b, [x], [y])
+    assert kinds(graph) == ["reshape", "conv2d", "relu", "mul", "conv2d", "add", "logistic", "reshape"]
+    assert graph.tensors[graph.outputs[0]].shape == (1, 20, 6)
+
+
+def test_elementwise_operators_of_other_shapes_stay() -> None:
+    """A reshape that mixes dimensions, and a constant that is not one value per channel."""
+    b = GraphBuilder()
+    x = b.input((1, 4, 6, 2), Q)
+    r = b.op("relu", [b.op("reshape", [x], (1, 8, 6), Q, shape=(1, 8, 6))], (1, 8, 6), (0.2, 0))
+    narrow = b.op("reshape", [b.input((1, 1, 8, 6), Q)], (1, 8, 6), Q, shape=(1, 8, 6))
+    y = b.op("add", [narrow, b.const((1, 8, 6), Q)], (1, 8, 6), (0.2, 0), activation=NONE)
+    inputs = [n for n, t in b.tensors.items() if n.startswith("x")]
+    graph = assert_like_litert(b, inputs, [r, y])
+    assert kinds(graph) == ["reshape", "relu", "reshape", "add"]

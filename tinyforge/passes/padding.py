@@ -14,7 +14,14 @@ _READS_ZERO_POINT = frozenset({"conv2d", "depthwise_conv2d"})  # outside the ten
 
 def fold_pad(graph: Graph) -> Graph:
     """PAD with the zero point becomes padding of a convolution; PAD with the lowest quantum becomes padding of a max
-    pool (which ignores what is outside). Average pools count only what is inside, so theirs stays."""
+    pool (which ignores what is outside). Average pools count only what is inside, so theirs stays. Until nothing
+    changes: a PAD may follow another one."""
+    while (folded := _fold_once(graph)) is not None:
+        graph = folded
+    return graph
+
+
+def _fold_once(graph: Graph) -> Graph | None:
     producer = graph.producer()
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -23,6 +30,8 @@ def fold_pad(graph: Graph) -> Graph:
         if pad is not None and pad.op.kind == "pad" and node.inputs[0] not in node.inputs[1:]:
             node = _folded(graph, pad, node)
         nodes.append(node)
+    if all(new is old for new, old in zip(nodes, graph.nodes, strict=True)):
+        return None
     return drop_unread(replace_graph(graph, nodes=nodes))
 
 

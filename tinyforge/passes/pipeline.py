@@ -13,6 +13,7 @@ from tinyforge.passes.dead_channels import drop_dead_channels
 from tinyforge.passes.edges import strip_edges
 from tinyforge.passes.noops import drop_noops, drop_noops_at_outputs, join_reshapes
 from tinyforge.passes.padding import fold_pad
+from tinyforge.passes.reshapes import sink_reshapes
 from tinyforge.passes.rewrite import drop_unread
 from tinyforge.passes.transposes import sink_transposes
 from tinyforge.passes.upsampling import find_upsampling
@@ -25,6 +26,9 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("fold_constants", fold_constants),
     ("strip_edges", strip_edges),
     ("sink_transposes", sink_transposes),
+    ("sink_reshapes", sink_reshapes),
+    ("join_sunk_reshapes", join_reshapes),
+    ("drop_sunk_reshapes", drop_noops),
     ("fold_pad", fold_pad),
     ("fold_crops", fold_crops),
     ("fuse_activations", fuse_activations),
