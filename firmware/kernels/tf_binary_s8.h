@@ -236,8 +236,7 @@ TF_INLINE void tf_binary_flat_s8(const int8_t *a, const int8_t *b, int8_t *out, 
 /* The same with a constant operand t; swap != 0: t is the first operand of the function. */
 TF_INLINE void tf_binary_flat_table_s8(const int8_t *x, int8_t *out, const int8_t *operand, int32_t swap, int32_t n0,
                                        int32_t x0, int32_t t0, int32_t n1, int32_t x1, int32_t t1, int32_t n2,
-                                       int32_t x2, int32_t t2, int32_t n3, int32_t x3, int32_t t3,
-                                       TF_POINT_PARAMETERS)
+                                       int32_t x2, int32_t t2, int32_t n3, int32_t x3, int32_t t3, TF_POINT_PARAMETERS)
 {
     if (swap != 0) {
         tf_binary_flat_s8(operand, x, out, n0, t0, x0, n1, t1, x1, n2, t2, x2, n3, t3, x3, form, p0, p1, p2, p3, p4, p5,

@@ -22,8 +22,8 @@ TF_INLINE void tf_sum_rows_s8_begin(void *scratch, int32_t channels, int32_t off
 }
 
 TF_INLINE void tf_sum_rows_s8_rows(const int8_t *const *rows, int32_t in_x0, void *scratch, int32_t x0, int32_t x1,
-                                   int32_t channels, int32_t offset, int32_t multiplier, int32_t shift,
-                                   int32_t add, int32_t rounding)
+                                   int32_t channels, int32_t offset, int32_t multiplier, int32_t shift, int32_t add,
+                                   int32_t rounding)
 {
     (void)offset;
     (void)multiplier;

@@ -56,7 +56,8 @@ def linear_form(exact: Exact, slope_a: float, slope_b: float, zero_a: int, zero_
         return None
     offset = exact.want - (real - slope_a * zero_a - slope_b * zero_b)
     near = np.abs(np.abs(offset - np.round(offset.mean())) - 0.5) < 2.0**-7
-    hard = Exact(*(np.broadcast_to(v, near.shape)[near] for v in (exact.a, exact.b, exact.want)), exact.lo, exact.hi)
+    a, b = (np.broadcast_to(v, near.shape)[near] for v in (exact.a, exact.b))
+    hard = Exact(a, b, exact.want[near], exact.lo, exact.hi)
     for ka, kb in _linear_candidates(hard, shift, slope_a, slope_b):
         found = _linear(exact, ka, kb, shift, zero_a, zero_b)
         if found is not None:
