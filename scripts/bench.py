@@ -66,7 +66,7 @@ def row(title: str, model: Path, golden: Path, bar: float, sram: str | None) -> 
 
 def main() -> None:
     digits = ROOT / "examples" / "digits"
-    rows = [row("digits (`make demo`)", digits / "digits_int8.tflite", digits / "digits_test.golden.npz", 0.0, "12K")]
+    rows = [row("digits (`make demo`)", digits / "digits_int8.tflite", digits / "digits_test.golden.npz", 0.0, "8K")]
     complete = MODELS.is_dir()
     for case in CASES if complete else ():
         rows.append(

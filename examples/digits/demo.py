@@ -78,7 +78,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--digits", type=int, default=200, help="how many test digits to send (default 200)")
     parser.add_argument("--board", default="emulated_m4")
-    parser.add_argument("--sram", default="12K")
+    parser.add_argument("--sram", default="8K")
     parser.add_argument("--svg", help="also write the output as an SVG picture")
     return parser.parse_args()
 

@@ -82,6 +82,20 @@ def test_run_json(build: Path, on: str) -> None:
         assert sum(layer["instructions"] for layer in result["layers"]) <= result["instructions"]
 
 
+@pytest.mark.parametrize("on", ["host", "emulator", "board"])
+def test_an_input_fed_row_by_row(on: str, tmp_path: Path) -> None:
+    build = tmp_path / "rows"
+    assert tinyforge_command("compile", DIGITS, "-b", "emulated_m4", "--input", "rows", "-o", build).code == 0
+    assert "digits_int8_feed_rows" in (build / "digits_int8.h").read_text()
+    if on == "board":
+        assert tinyforge_command("flash", build).code == 0
+    done = tinyforge_command(
+        *("run", build, "--on", on, "--inputs", DIGITS_GOLDEN, "--reference", DIGITS_GOLDEN, "-n", 2, "--json")
+    )
+    assert done.code == 0, done.err
+    assert done.json["mismatches"] == 0
+
+
 def test_a_wrong_reference_is_an_error_that_says_where(build: Path, tmp_path: Path) -> None:
     with np.load(DIGITS_GOLDEN) as recorded:
         outputs = recorded["output_0"].copy()
@@ -112,7 +126,7 @@ def test_a_wrong_operator_is_named(build: Path, tmp_path: Path) -> None:
     [
         (("compile", "no_such_file.tflite"), 2, "does not exist"),
         (("compile", __file__), 3, "test_commands.py"),
-        (("compile", DIGITS, "--sram", "2K"), 4, "needs"),
+        (("compile", DIGITS, "--sram", "1K"), 4, "needs"),
         (("compile", DIGITS, "--flash", "8K"), 4, "of flash"),
         (("compile", DIGITS, "--board", "nosuch"), 2, "emulated_m7"),
         (("compile", DIGITS, "--objective", "speed"), 2, "balanced, sram, latency"),

@@ -121,7 +121,7 @@ def _arena_limit(settings: CompileSettings, board: Board) -> int:
 
 
 def _wishes(settings: CompileSettings) -> Options:
-    return Options(settings.objective, settings.schedule, settings.max_mac_factor)
+    return Options(settings.objective, settings.schedule, settings.max_mac_factor, settings.input)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

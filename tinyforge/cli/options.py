@@ -57,7 +57,7 @@ Objective = Annotated[
     typer.Option(
         "--objective",
         metavar="balanced|sram|latency",
-        help="balanced: least compute that fits; sram: least SRAM; latency: least compute.",
+        help="balanced, latency: fewest cycles that fit; sram: least SRAM.",
         rich_help_panel=_CHOICES,
     ),
 ]

@@ -166,7 +166,8 @@ def _fused_box(info: BuildInfo, stage: StageSummary) -> StageBox:
         for c in range(cols)
     )
     kinds = tuple(info.operators[i].kind for i in stage.nodes)
-    title = f"Operators {stage.nodes[0]} to {stage.nodes[-1]}, {stage.grid[0]} × {stage.grid[1]} patches"
+    pieces = f"{stage.grid[0]} × {stage.grid[1]} patches" if stage.grid[1] > 1 else f"{stage.grid[0]} bands"
+    title = f"Operators {stage.nodes[0]} to {stage.nodes[-1]}, {pieces}"
     return StageBox(title, fused_line(stage), kinds, cells)
 
 

@@ -63,6 +63,9 @@ def _executed(graph: Graph, schedule: Schedule) -> list[int]:
             continue
         walk = walk_stage(graph, stage)
         for node in walk.nodes:
+            if node.reduces:
+                found.append(node_macs(graph, node.index))
+                continue
             height, width, _ = graph.outs(graph.nodes[node.index])[0].type.hwc
             found.append(node_macs(graph, node.index) * walk.executed_pixels(node) // (height * width))
     return found

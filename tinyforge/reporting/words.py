@@ -37,22 +37,22 @@ def stage_summary(graph: Graph, stage: Stage) -> StageSummary:
         height, width, _ = graph.outs(node)[0].type.hwc
         macs = node_macs(graph, stage.node)
         return StageSummary("layer", (stage.node,), (node.name,), (1, 1), (height, width), (), macs, macs)
-    height, width, _ = graph.tensors[graph.nodes[stage.last].outputs[0]].type.hwc
+    walk = walk_stage(graph, stage)
     nodes = tuple(range(stage.first, stage.last + 1))
     return StageSummary(
         kind="fused",
         nodes=nodes,
         names=tuple(graph.nodes[i].name for i in nodes),
-        grid=(-(-height // stage.patch_h), -(-width // stage.patch_w)),
+        grid=(walk.rows.count, walk.cols.count),
         patch=(stage.patch_h, stage.patch_w),
         cached=_cached(stage),
         macs=sum(node_macs(graph, i) for i in nodes),
-        executed_macs=executed_macs(graph, walk_stage(graph, stage)),
+        executed_macs=executed_macs(graph, walk),
     )
 
 
 def _cached(stage: FusedStage) -> tuple[str, ...]:
-    return tuple(name for name, mode in stage.modes if Halo.CACHE in (mode.rows, mode.cols))
+    return tuple(name for name, mode in stage.modes if mode.rows is Halo.CACHE)
 
 
 def node_macs(graph: Graph, index: int) -> int:
@@ -80,13 +80,18 @@ def fused_line(stage: StageSummary) -> str:
     """A fused stage in one line."""
     rows, cols = stage.grid
     factor = stage.executed_macs / stage.macs if stage.macs else 1.0
-    halo = f"{len(stage.cached)} of {len(stage.nodes) - 1} tensors between them in line buffers"
-    if not stage.cached:
-        halo = f"halos recomputed, x{factor:.3f} their MACs"
-    elif factor > 1:
+    kept, between = len(stage.cached), len(stage.nodes) - 1
+    halo = f"{kept} of {between} tensors between them in line buffers"
+    if not kept:
+        halo = "halos recomputed"
+    elif kept == between:
+        halo = "all tensors between them in line buffers"
+    if factor > 1:
         halo += f", x{factor:.3f} their MACs"
-    pieces = f"{rows} x {cols} patches" if cols > 1 else f"{rows} bands"
-    return f"{_span(stage.nodes, stage.names)} in {pieces} of {stage.patch[0]} x {stage.patch[1]} output pixels; {halo}"
+    pieces = f"{rows} x {cols} patches of {stage.patch[0]} x {stage.patch[1]} output pixels"
+    if cols == 1:
+        pieces = f"{rows} bands of {stage.patch[0]} output row{'s' * (stage.patch[0] > 1)}"
+    return f"{_span(stage.nodes, stage.names)} in {pieces}; {halo}"
 
 
 def _layers(graph: Graph, run: Sequence[int]) -> list[str]:

@@ -33,8 +33,12 @@ def row_layout(info: BuildInfo) -> RowLayout | None:
 
 def model_table(info: BuildInfo) -> str:
     """C text of `tfb_the_model`."""
-    inputs = [_tensor(tensor, f"in{i}") for i, tensor in enumerate(info.inputs)]
-    outputs = [_tensor(tensor, f"out{i}") for i, tensor in enumerate(info.outputs)]
+    rows = row_layout(info)
+    inputs = [
+        _tensor(tensor, f"in{i}", "tfb_row_buffer" if rows else f"{tensor.getter}()")
+        for i, tensor in enumerate(info.inputs)
+    ]
+    outputs = [_tensor(tensor, f"out{i}", f"{tensor.getter}()") for i, tensor in enumerate(info.outputs)]
     digest = bytes.fromhex(info.digest)[:32].ljust(32, b"\0")
     return render(
         "main.c.j2",
@@ -46,11 +50,11 @@ def model_table(info: BuildInfo) -> str:
         output_count=len(outputs),
         arena=f"{info.macro}_ARENA",
         arena_bytes=info.arena_bytes,
-        rows=row_layout(info),
+        rows=rows,
     )
 
 
-def _tensor(tensor: TensorInfo, symbol: str) -> dict[str, object]:
+def _tensor(tensor: TensorInfo, symbol: str, address: str) -> dict[str, object]:
     return {
         "symbol": symbol,
         "name": _c_text(tensor.name),
@@ -60,7 +64,7 @@ def _tensor(tensor: TensorInfo, symbol: str) -> dict[str, object]:
         "zero_point": tensor.zero_point,
         "dtype": DTYPE_CODES[tensor.dtype],
         "rank": len(tensor.shape),
-        "getter": tensor.getter,
+        "address": address,
     }
 
 

@@ -63,7 +63,8 @@ class _Session:
         self.arena = self.image.address(f"{self.info.name}_arena")
         self.rows = row_layout(self.info)
         self.row_buffer = self.image.address("tfb_row_buffer") if self.rows is not None else 0
-        self.addresses = [self.machine.call(t.getter) for t in (*self.info.inputs, *self.info.outputs)]
+        edges = (*(() if self.rows else self.info.inputs), *self.info.outputs)
+        self.addresses = [self.machine.call(tensor.getter) for tensor in edges]
         self.traces = TraceBuffer(self.info, len(self.samples)) if firmware.trace else None
         self.sample = 0
         if self.traces is not None:
@@ -117,7 +118,7 @@ class _Session:
             for address, data in zip(self.addresses, self.samples[sample], strict=False):
                 self.machine.write(address, data)
             self._call(f"{self.info.name}_invoke")
-        outputs = self.addresses[len(self.info.inputs) :]
+        outputs = self.addresses[-len(self.info.outputs) :]
         return [self.machine.read(a, t.nbytes) for a, t in zip(outputs, self.info.outputs, strict=True)]
 
     def _call(self, symbol: str, arguments: Sequence[int] = ()) -> None:
