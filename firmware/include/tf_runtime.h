@@ -5,8 +5,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Functions that stay on their own. GCC 12 can take a function that writes memory only in loops for one without any
+ * effect and drop its calls: once it has expressed one address by another it sees accesses at NULL, which it believes
+ * never happen. noipa keeps it from concluding anything from the function's body. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define TF_APART __attribute__((noinline, noipa))
+#else
+#define TF_APART __attribute__((noinline))
+#endif
+
 /* One function an operator, never inlined: a profile can be read off the symbol table of any build. */
-#define TF_OP __attribute__((noinline))
+#define TF_OP TF_APART
 #define TF_INLINE static inline __attribute__((always_inline))
 
 /* Trace builds report every piece of every operator's output: bytes [offset, offset + n) of the whole tensor. */
@@ -85,9 +94,10 @@ TF_INLINE int32_t tf_lane_pixel(const tf_lane *lane, int32_t lanes, int32_t widt
 }
 
 /* tf_rows for a tensor in lanes; the pointers are to column x. */
-static inline void tf_rows_in_lanes(const int8_t **rows, int32_t count, int32_t first, int32_t dilation,
-                                    int32_t height, const int8_t *base, const tf_lane *lane, int32_t lanes,
-                                    int32_t width, int32_t pixel_bytes, int32_t x)
+static TF_APART __attribute__((unused)) void tf_rows_in_lanes(const int8_t **rows, int32_t count, int32_t first,
+                                                              int32_t dilation, int32_t height, const int8_t *base,
+                                                              const tf_lane *lane, int32_t lanes, int32_t width,
+                                                              int32_t pixel_bytes, int32_t x)
 {
     for (int32_t k = 0; k < count; ++k) {
         const int32_t y = first + k * dilation;
@@ -96,7 +106,7 @@ static inline void tf_rows_in_lanes(const int8_t **rows, int32_t count, int32_t 
 }
 
 /* n bytes to a lower or the same address. */
-static inline void tf_move_down(int8_t *to, const int8_t *from, int32_t n)
+static TF_APART __attribute__((unused)) void tf_move_down(int8_t *to, const int8_t *from, int32_t n)
 {
     for (int32_t i = 0; i < n; ++i) {
         to[i] = from[i];
@@ -105,8 +115,9 @@ static inline void tf_move_down(int8_t *to, const int8_t *from, int32_t n)
 
 /* After columns [x0, x1) of row y were written straight on: what went past the lane's end belongs to its start too,
  * what went to its start belongs behind its end too. */
-static inline void tf_lane_mirror(int8_t *base, const tf_lane *lane, int32_t lanes, int32_t width, int32_t guard,
-                                  int32_t pixel_bytes, int32_t y, int32_t x0, int32_t x1)
+static TF_APART __attribute__((unused)) void tf_lane_mirror(int8_t *base, const tf_lane *lane, int32_t lanes,
+                                                            int32_t width, int32_t guard, int32_t pixel_bytes,
+                                                            int32_t y, int32_t x0, int32_t x1)
 {
     const tf_lane own = lane[y % lanes];
     const int32_t at = tf_in_lane(own.pixels, lanes, width, y, x0);
@@ -121,8 +132,8 @@ static inline void tf_lane_mirror(int8_t *base, const tf_lane *lane, int32_t lan
 }
 
 /* Columns [*origin, done) are in a buffer of `rows` rows; those from span.lo on move to its left edge. */
-static inline void tf_slide(int8_t *base, int32_t rows, int32_t row_bytes, int32_t pixel_bytes, tf_span span,
-                            int32_t *origin, int32_t done)
+static TF_APART __attribute__((unused)) void tf_slide(int8_t *base, int32_t rows, int32_t row_bytes,
+                                                      int32_t pixel_bytes, tf_span span, int32_t *origin, int32_t done)
 {
     const int32_t to = tf_max(span.lo, 0);
     if (span.hi > span.lo) {

@@ -28,8 +28,8 @@ typedef struct {
 } tf_dw_job;
 
 /* Writes the zero point into positions [from, to) of `planes` planes. */
-static __attribute__((noinline, unused)) void tf_dw_pad(uint32_t *scratch, int32_t kh, int32_t plane, int32_t planes,
-                                                        int32_t from, int32_t to, uint32_t zeros)
+static TF_APART __attribute__((unused)) void tf_dw_pad(uint32_t *scratch, int32_t kh, int32_t plane, int32_t planes,
+                                                       int32_t from, int32_t to, uint32_t zeros)
 {
     const uint32_t both = tf_sxtb16(zeros);
     for (int32_t c = 0; c < planes; ++c, scratch += plane) {
@@ -216,8 +216,8 @@ TF_INLINE void tf_dw_fill(const tf_dw_source *s, uint32_t *lanes, int32_t channe
 }
 
 /* Inputs of one to three channels: byte by byte. */
-static __attribute__((noinline, unused)) void tf_dw_fill_few(const tf_dw_source *s, uint32_t *lanes, int32_t kh,
-                                                             int32_t plane, int32_t in_c)
+static TF_APART __attribute__((unused)) void tf_dw_fill_few(const tf_dw_source *s, uint32_t *lanes, int32_t kh,
+                                                            int32_t plane, int32_t in_c)
 {
     for (int32_t c = 0; c < in_c; ++c, lanes += plane) {
         for (int32_t k = 0; k < kh; ++k) {
