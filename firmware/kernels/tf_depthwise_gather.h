@@ -74,11 +74,11 @@ TF_INLINE void tf_dw_four(const int8_t *p, const int8_t *q, uint32_t *dst, int32
     "sxtb16 r2, r10, ror #8\n\tsxtb16 r9, r11, ror #8\n\tstrd r2, r9, [r3]" next                                       \
     "sxtb16 r2, r7\n\tsxtb16 r9, r8\n\tstrd r2, r9, [r12]" next                                                        \
     "sxtb16 r2, r7, ror #8\n\tsxtb16 r9, r8, ror #8\n\tstrd r2, r9, [lr]" next
-#define TF_DW_GATHER_LAST                                                                                              \
-    "ldr r9, [r0, #20]\n\tldr r2, [r6]\n\tldr r8, [r6, r9]\n\tadd r6, r6, r9, lsl #1\n\t"                              \
-    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                                                      \
-    "sxtb16 r2, r10\n\tstr r2, [r1], #4\n\tsxtb16 r2, r10, ror #8\n\tstr r2, [r3], #4\n\t"                             \
-    "sxtb16 r2, r7\n\tstr r2, [r12], #4\n\tsxtb16 r2, r7, ror #8\n\tstr r2, [lr], #4\n\t"
+#define TF_DW_GATHER_LAST(next)                                                                                        \
+    "ldr r9, [r0, #20]\n\tldr r2, [r6]\n\tldr r8, [r6, r9]\n\tadd r6, r6, r9, lsl #1\n\t"                            \
+    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                                                    \
+    "sxtb16 r2, r10\n\tstr r2, [r1]" next "sxtb16 r2, r10, ror #8\n\tstr r2, [r3]" next                              \
+    "sxtb16 r2, r7\n\tstr r2, [r12]" next "sxtb16 r2, r7, ror #8\n\tstr r2, [lr]" next
 /* One more column: a row pair, then the last row beside the zero point. */
 #define TF_DW_GATHER_COUNT                                                                                             \
     "ldr r2, [r0, #36]\n\tsubs r2, r2, #1\n\tstr r2, [r0, #36]\n\tbne 1b\n"                                            \
@@ -93,31 +93,62 @@ TF_INLINE void tf_dw_four(const int8_t *p, const int8_t *q, uint32_t *dst, int32
     "sxtb16 r2, r7\n\tstr r2, [r12, #8]\n\tsxtb16 r2, r7, ror #8\n\tstr r2, [lr, #8]\n"
 #define TF_DW_UNUSED __attribute__((unused))
 
-/* kh 3: a row pair and the last row, three words a block. */
-static __attribute__((naked, noinline, unused)) void
-tf_dw_gather3(TF_DW_UNUSED tf_dw_job *job, TF_DW_UNUSED uint32_t *dst, TF_DW_UNUSED int32_t plane_bytes)
-{
-    __asm__ volatile(TF_DW_GATHER_ENTER TF_DW_GATHER_PAIR(", #8\n\t")
-                         TF_DW_GATHER_LAST TF_DW_GATHER_COUNT TF_DW_GATHER_ODD "3:\n\tpop {r4-r11, pc}");
-}
+/* A row pair in blocks of `words` words, and the last rows of odd kernels behind their last pair. */
+#define TF_DW_GATHER(name, body)                                                                                       \
+    static __attribute__((naked, noinline, unused)) void name(                                                         \
+        TF_DW_UNUSED tf_dw_job *job, TF_DW_UNUSED uint32_t *dst, TF_DW_UNUSED int32_t plane_bytes)                     \
+    {                                                                                                                  \
+        __asm__ volatile(TF_DW_GATHER_ENTER body "3:\n\tpop {r4-r11, pc}");                                            \
+    }
+#define TF_DW_GATHER_PAIRS(words)                                                                                      \
+    TF_DW_GATHER(tf_dw_gather_pair_##words, TF_DW_GATHER_PAIR(", #4*" #words "\n\t") TF_DW_GATHER_COUNT)
+#define TF_DW_GATHER_LASTS(words)                                                                                      \
+    TF_DW_GATHER(tf_dw_gather_last_##words,                                                                            \
+                 TF_DW_GATHER_PAIR(", #8\n\t") TF_DW_GATHER_LAST(", #4*" #words "-8\n\t") TF_DW_GATHER_COUNT             \
+                     TF_DW_GATHER_ODD)
+TF_DW_GATHER_PAIRS(2)
+TF_DW_GATHER_PAIRS(4)
+TF_DW_GATHER_PAIRS(5)
+TF_DW_GATHER_PAIRS(6)
+TF_DW_GATHER_PAIRS(7)
+TF_DW_GATHER_PAIRS(8)
+TF_DW_GATHER_PAIRS(9)
+TF_DW_GATHER_PAIRS(10)
+TF_DW_GATHER_LASTS(3)
+TF_DW_GATHER_LASTS(5)
+TF_DW_GATHER_LASTS(7)
+TF_DW_GATHER_LASTS(9)
 
-/* A row pair of a kernel of 2, 5 or 7 rows, blocks of as many words. */
-static __attribute__((naked, noinline, unused)) void
-tf_dw_gather2_2(TF_DW_UNUSED tf_dw_job *job, TF_DW_UNUSED uint32_t *dst, TF_DW_UNUSED int32_t plane_bytes)
-{
-    __asm__ volatile(TF_DW_GATHER_ENTER TF_DW_GATHER_PAIR(", #8\n\t") TF_DW_GATHER_COUNT "3:\n\tpop {r4-r11, pc}");
-}
+#define TF_DW_GATHER_CASE(kind, words)                                                                                 \
+    case words:                                                                                                        \
+        tf_dw_gather_##kind##_##words(job, d, plane_bytes);                                                            \
+        return 1;
 
-static __attribute__((naked, noinline, unused)) void
-tf_dw_gather2_5(TF_DW_UNUSED tf_dw_job *job, TF_DW_UNUSED uint32_t *dst, TF_DW_UNUSED int32_t plane_bytes)
+/* Whether there is assembly for blocks of `words` (a literal), which has then been run. */
+TF_INLINE int32_t tf_dw_gather(tf_dw_job *job, uint32_t *d, int32_t plane_bytes, int32_t with_last, int32_t words)
 {
-    __asm__ volatile(TF_DW_GATHER_ENTER TF_DW_GATHER_PAIR(", #20\n\t") TF_DW_GATHER_COUNT "3:\n\tpop {r4-r11, pc}");
-}
-
-static __attribute__((naked, noinline, unused)) void
-tf_dw_gather2_7(TF_DW_UNUSED tf_dw_job *job, TF_DW_UNUSED uint32_t *dst, TF_DW_UNUSED int32_t plane_bytes)
-{
-    __asm__ volatile(TF_DW_GATHER_ENTER TF_DW_GATHER_PAIR(", #28\n\t") TF_DW_GATHER_COUNT "3:\n\tpop {r4-r11, pc}");
+    if (with_last) {
+        switch (words) {
+            TF_DW_GATHER_CASE(last, 3)
+            TF_DW_GATHER_CASE(last, 5)
+            TF_DW_GATHER_CASE(last, 7)
+            TF_DW_GATHER_CASE(last, 9)
+        default:
+            return 0;
+        }
+    }
+    switch (words) {
+        TF_DW_GATHER_CASE(pair, 2)
+        TF_DW_GATHER_CASE(pair, 4)
+        TF_DW_GATHER_CASE(pair, 5)
+        TF_DW_GATHER_CASE(pair, 6)
+        TF_DW_GATHER_CASE(pair, 7)
+        TF_DW_GATHER_CASE(pair, 8)
+        TF_DW_GATHER_CASE(pair, 9)
+        TF_DW_GATHER_CASE(pair, 10)
+    default:
+        return 0;
+    }
 }
 #endif
 
@@ -125,12 +156,7 @@ tf_dw_gather2_7(TF_DW_UNUSED tf_dw_job *job, TF_DW_UNUSED uint32_t *dst, TF_DW_U
 TF_INLINE void tf_dw_columns(tf_dw_job *r, uint32_t *d, int32_t with_last, int32_t plane, int32_t kh)
 {
 #if TF_DSP_ASM
-    if (kh == 3) {
-        tf_dw_gather3(r, d, 4 * plane);
-        return;
-    }
-    if (!with_last && (kh == 2 || kh == 5 || kh == 7)) {
-        (kh == 2 ? tf_dw_gather2_2 : kh == 5 ? tf_dw_gather2_5 : tf_dw_gather2_7)(r, d, 4 * plane);
+    if (tf_dw_gather(r, d, 4 * plane, with_last, kh)) {
         return;
     }
 #endif
