@@ -3,7 +3,8 @@
  *
  * rows: kh pointers to pixel column in_x0 of the input rows, NULL for padding rows; out: pixel x0 of the output row.
  * reciprocal[n - least_count]: n * m >> shift == n / count for all sums that can occur, proven at compile time;
- * half_up: ties go up always, as in networks re-based from uint8; least_count, most_count: the valid positions that occur under a window of this layer. [lo, hi]: clamp. */
+ * half_up: ties go up always, as in networks re-based from uint8; least_count, most_count: the valid positions that
+ * occur under a window of this layer. [lo, hi]: clamp. */
 #ifndef TF_AVERAGE_POOL_S8_H
 #define TF_AVERAGE_POOL_S8_H
 
@@ -45,8 +46,7 @@ TF_INLINE void tf_average_pool_s8(const int8_t *const *rows, int32_t in_x0, int8
                     sum += *p;
                 }
             }
-            *out++ =
-                (int8_t)tf_clamp(tf_mean_s8(sum, count, reciprocal[count - least_count], shift, half_up), lo, hi);
+            *out++ = (int8_t)tf_clamp(tf_mean_s8(sum, count, reciprocal[count - least_count], shift, half_up), lo, hi);
         }
     }
 }

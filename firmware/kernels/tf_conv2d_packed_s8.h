@@ -2,8 +2,9 @@
  * `at_once` pixels are gathered, widened and multiplied together (tf_matmul_s8.h has the layouts).
  *
  * rows: kh pointers to pixel column in_x0 of the input rows, NULL for padding rows; out: pixel x0 of the output row.
- * scratch: 4-byte aligned, 8 * max(at_once, 2) * steps bytes of widened values, then at_once windows of raw values where kernel rows
- * are gathered (`whole`: the whole window at once, because a kernel row is short or no multiple of 4 bytes). */
+ * scratch: 4-byte aligned, 8 * max(at_once, 2) * steps bytes of widened values, then at_once windows of raw values
+ * where kernel rows are gathered (`whole`: the whole window at once, because a kernel row is short or no multiple of 4
+ * bytes). */
 #ifndef TF_CONV2D_PACKED_S8_H
 #define TF_CONV2D_PACKED_S8_H
 
@@ -52,8 +53,8 @@ TF_INLINE void tf_matmul_block(const uint32_t *x, const int32_t *w, int8_t *out,
 
 /* 1x1 kernel, stride 1, no padding, in_c a multiple of 4: pixels are read where they lie. */
 TF_INLINE void tf_pointwise_packed_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
-                                      const int32_t *packed, void *scratch, int32_t in_c, int32_t out_c, int32_t at_once,
-                                      int32_t line, int32_t lo, int32_t hi)
+                                      const int32_t *packed, void *scratch, int32_t in_c, int32_t out_c,
+                                      int32_t at_once, int32_t line, int32_t lo, int32_t hi)
 {
     const int32_t most = tf_min(at_once, TF_MATMUL_MOST);
     uint32_t *const wide = scratch;
@@ -70,9 +71,9 @@ TF_INLINE void tf_pointwise_packed_s8(const int8_t *const *rows, int32_t in_x0, 
 
 TF_INLINE void tf_conv2d_packed_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
                                    const int32_t *packed, void *scratch, int32_t kh, int32_t kw, int32_t in_w,
-                                   int32_t in_c, int32_t out_c, int32_t stride_w, int32_t dilation_w,
-                                   int32_t pad_left, int32_t in_zero, int32_t whole, int32_t at_once, int32_t line,
-                                   int32_t lo, int32_t hi)
+                                   int32_t in_c, int32_t out_c, int32_t stride_w, int32_t dilation_w, int32_t pad_left,
+                                   int32_t in_zero, int32_t whole, int32_t at_once, int32_t line, int32_t lo,
+                                   int32_t hi)
 {
     const int32_t row_bytes = kw * in_c;
     const int32_t steps = (kh * row_bytes + 3) / 4;

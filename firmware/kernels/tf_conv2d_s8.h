@@ -9,7 +9,7 @@
 #include "tf_fixed_point.h"
 
 TF_INLINE int32_t tf_conv2d_s8_dot(const int8_t *pixel, const int8_t *weights, int32_t in_c, int32_t in_zero,
-                                 int32_t w_zero)
+                                   int32_t w_zero)
 {
     int32_t acc = 0;
     for (int32_t c = 0; c < in_c; ++c) {
@@ -19,10 +19,10 @@ TF_INLINE int32_t tf_conv2d_s8_dot(const int8_t *pixel, const int8_t *weights, i
 }
 
 TF_INLINE void tf_conv2d_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
-                            const int8_t *weights, const int32_t *bias, const int32_t *multiplier,
-                            const int8_t *shift, int32_t kh, int32_t kw, int32_t in_w, int32_t in_c, int32_t out_c,
-                            int32_t stride_w, int32_t dilation_w, int32_t pad_left, int32_t in_zero,
-                            int32_t w_zero, int32_t out_zero, int32_t lo, int32_t hi)
+                            const int8_t *weights, const int32_t *bias, const int32_t *multiplier, const int8_t *shift,
+                            int32_t kh, int32_t kw, int32_t in_w, int32_t in_c, int32_t out_c, int32_t stride_w,
+                            int32_t dilation_w, int32_t pad_left, int32_t in_zero, int32_t w_zero, int32_t out_zero,
+                            int32_t lo, int32_t hi)
 {
     for (int32_t x = x0; x < x1; ++x) {
         const int8_t *w = weights;

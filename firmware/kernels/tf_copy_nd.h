@@ -7,8 +7,8 @@
 
 #include "tf_bytes.h"
 
-TF_INLINE void tf_copy_2d(const int8_t *from, int8_t *to, int32_t n4, int32_t is4, int32_t os4, int32_t n5,
-                          int32_t is5, int32_t os5, int32_t run)
+TF_INLINE void tf_copy_2d(const int8_t *from, int8_t *to, int32_t n4, int32_t is4, int32_t os4, int32_t n5, int32_t is5,
+                          int32_t os5, int32_t run)
 {
     for (int32_t i4 = 0; i4 < n4; ++i4) {
         for (int32_t i5 = 0; i5 < n5; ++i5) {

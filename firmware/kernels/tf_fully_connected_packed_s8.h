@@ -1,5 +1,6 @@
 /* Fully connected on packed weights, int8 (tf_matmul_s8.h has the layouts). in: batch x in_n, out: batch x out_n;
- * scratch: 4-byte aligned, for every four inputs begun 8 bytes, 16 for groups of 2; group: output channels at a time, 2 or 4. */
+ * scratch: 4-byte aligned, for every four inputs begun 8 bytes, 16 for groups of 2; group: output channels at a time, 2
+ * or 4. */
 #ifndef TF_FULLY_CONNECTED_PACKED_S8_H
 #define TF_FULLY_CONNECTED_PACKED_S8_H
 

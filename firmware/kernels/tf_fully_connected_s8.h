@@ -16,9 +16,9 @@ TF_INLINE int32_t tf_dot_s8(const int8_t *in, const int8_t *weights, int32_t n, 
 }
 
 TF_INLINE void tf_fully_connected_s8(const int8_t *in, int8_t *out, const int8_t *weights, const int32_t *bias,
-                                     const int32_t *multiplier, const int32_t *add, const int8_t *shift,
-                                     int32_t batch, int32_t in_n, int32_t out_n, int32_t w_zero, int32_t rounding,
-                                     int32_t lo, int32_t hi)
+                                     const int32_t *multiplier, const int32_t *add, const int8_t *shift, int32_t batch,
+                                     int32_t in_n, int32_t out_n, int32_t w_zero, int32_t rounding, int32_t lo,
+                                     int32_t hi)
 {
     for (int32_t b = 0; b < batch; ++b) {
         for (int32_t o = 0; o < out_n; ++o) {

@@ -11,7 +11,8 @@
  * So a word of weights is used twice, as it is and after one SXTB16 (which leaves w1, w3), and gives four products:
  *     (256 w0 + w1) * (x0 + 128) + w1 * (256 x1 + 127 - x0) = 256 * (w0 x0 + w1 x1) + a constant of the weights,
  * which is in the bias. Outputs: line > 0: clamp8((add + high word of (sum * multiplier + 2^31)) >> line), proven by
- * tinyforge/ops/line_requant.py; line 0: tf_requant_short, ties away from zero. Sums are 256 times the accumulator, modulo 2^32; the packer proves that they fit. */
+ * tinyforge/ops/line_requant.py; line 0: tf_requant_short, ties away from zero. Sums are 256 times the accumulator,
+ * modulo 2^32; the packer proves that they fit. */
 #ifndef TF_MATMUL_S8_H
 #define TF_MATMUL_S8_H
 

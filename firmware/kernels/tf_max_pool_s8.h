@@ -8,9 +8,9 @@
 #include "tf_fixed_point.h"
 #include "tf_runtime.h"
 
-TF_INLINE void tf_max_pool_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
-                              int32_t kh, int32_t kw, int32_t in_w, int32_t channels, int32_t stride_w,
-                              int32_t pad_left, int32_t lo, int32_t hi)
+TF_INLINE void tf_max_pool_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1, int32_t kh,
+                              int32_t kw, int32_t in_w, int32_t channels, int32_t stride_w, int32_t pad_left,
+                              int32_t lo, int32_t hi)
 {
     for (int32_t x = x0; x < x1; ++x) {
         const int32_t from = tf_max(x * stride_w - pad_left, 0);

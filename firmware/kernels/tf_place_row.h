@@ -7,8 +7,8 @@
 
 #include "tf_bytes.h"
 
-TF_INLINE void tf_place_row(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
-                            int32_t in_w, int32_t at_x, int32_t in_pixel, int32_t out_pixel, int32_t at_c)
+TF_INLINE void tf_place_row(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1, int32_t in_w,
+                            int32_t at_x, int32_t in_pixel, int32_t out_pixel, int32_t at_c)
 {
     const int32_t lo = tf_max(x0, at_x);
     const int32_t hi = tf_min(x1, at_x + in_w);

@@ -1,7 +1,8 @@
 /* One output row segment of RESIZE_BILINEAR, int8, positions in 1/1024 pixels as the reference kernel has them.
  *
- * rows: input rows floor(p) and floor(p) + 1 for p = (y * h_scale + h_offset) / 1024, NULL outside the tensor, from pixel
- * column in_x0; out: pixel x0 of output row y. half_up: round half up (uint8 models), else half away from zero. */
+ * rows: input rows floor(p) and floor(p) + 1 for p = (y * h_scale + h_offset) / 1024, NULL outside the tensor, from
+ * pixel column in_x0; out: pixel x0 of output row y. half_up: round half up (uint8 models), else half away from zero.
+ */
 #ifndef TF_RESIZE_BILINEAR_S8_H
 #define TF_RESIZE_BILINEAR_S8_H
 

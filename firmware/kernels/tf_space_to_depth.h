@@ -1,7 +1,7 @@
 /* One output row segment of SPACE_TO_DEPTH, bytes of any type.
  *
- * rows: block pointers to pixel column in_x0 of input rows y * block, y * block + 1, ...; out: pixel x0 of output row y;
- * in_pixel: bytes of an input pixel. */
+ * rows: block pointers to pixel column in_x0 of input rows y * block, y * block + 1, ...; out: pixel x0 of output row
+ * y; in_pixel: bytes of an input pixel. */
 #ifndef TF_SPACE_TO_DEPTH_H
 #define TF_SPACE_TO_DEPTH_H
 

@@ -1,8 +1,8 @@
 /* Transposed convolution of one output row segment, int8, any kernel and stride; gathers, so outputs are written once.
  *
  * rows: ceil(kh / stride_h) pointers to pixel column in_x0 of the input rows that reach output row y, NULL outside;
- * out: pixel x0 of the output row. weights OHWI. Input i adds weight k to output i * stride - pad + k; positions outside
- * the input add nothing, so the zero point is subtracted from each value. */
+ * out: pixel x0 of the output row. weights OHWI. Input i adds weight k to output i * stride - pad + k; positions
+ * outside the input add nothing, so the zero point is subtracted from each value. */
 #ifndef TF_TRANSPOSE_CONV_S8_H
 #define TF_TRANSPOSE_CONV_S8_H
 
@@ -10,7 +10,7 @@
 #include "tf_runtime.h"
 
 TF_INLINE int32_t tf_transpose_conv_s8_dot(const int8_t *pixel, const int8_t *weights, int32_t in_c, int32_t in_zero,
-                                         int32_t w_zero)
+                                           int32_t w_zero)
 {
     int32_t acc = 0;
     for (int32_t c = 0; c < in_c; ++c) {
