@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.ops.conformance import Case, OpConformance, activation, constant, make_case, random_quant, random_values
+from tinyforge.codegen.generate import lower_graph
 from tinyforge.errors import UnsupportedModel
 from tinyforge.ir.graph import Tensor
 from tinyforge.ir.types import DType, Quant, TensorType
@@ -149,6 +150,27 @@ def test_forms_equal_the_reference_on_all_pairs(make: Callable[[Activation], Bin
         a, b = activation("a", (1, 2, 2, 4), qa), activation("b", (1, 2, 2, 4), qb)
         notes.append(op.lower([a, b], [activation("y", a.shape, qo)]).notes[0])
     assert sum("proven" in note for note in notes) >= 38, notes
+
+
+class TestChannelProducts(OpConformance):
+    """A map times one value a channel, as squeeze-and-excite does: zero points at the end and in the middle."""
+
+    def cases(self, rng: np.random.Generator) -> list[Case]:
+        cases = []
+        for i in range(16):
+            zeros = (-128, -128) if i % 4 else (int(rng.integers(-128, 128)), int(rng.integers(-128, 128)))
+            qa = Quant((float(np.float32(rng.uniform(0.01, 0.1))),), zeros[:1])
+            qb = Quant((1 / 256,), zeros[1:])
+            qo = Quant((float(np.float32(qa.scale0 * rng.uniform(0.4, 1.2))),), zeros[:1])
+            shape = (1, int(rng.integers(1, 6)), int(rng.integers(2, 6)), int(rng.integers(1, 14)))
+            a, b = activation("a", shape, qa), activation("b", (1, 1, 1, shape[3]), qb)
+            op = Mul(list(Activation)[i % 4])
+            cases.append(case(rng, op, *((b, a) if i % 3 == 0 else (a, b)), qo))
+        return cases
+
+    def test_nearly_all_have_the_short_form(self, suite: list[Case]) -> None:
+        kernels = [lower_graph(c.graph)[0].kernel for c in suite]
+        assert kernels.count("tf_mul_channels_s8") >= 10, kernels
 
 
 class TestSameTensorTwice(OpConformance):

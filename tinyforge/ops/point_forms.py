@@ -115,6 +115,46 @@ def _bounded(t: IntArray) -> bool:
     return int(np.abs(t).max()) < INT32
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelProduct:
+    """Parameters of firmware/kernels/tf_mul_channels_s8.h."""
+
+    wide: int
+    left: int
+    factor: int
+    add: int
+    shift: int
+
+
+def channel_product(exact: Exact, slope: float, zero_a: int, zero_b: int) -> ChannelProduct | None:
+    """A form of (a - zero_a) * (b - zero_b) * slope whose part of b is computed once for many a."""
+    small = product_form(exact, slope, zero_a, zero_b)
+    if small is not None and small.code == 4:
+        _, _, factor, add, shift = small.parameters
+        steepest = int(np.abs(exact.b - zero_b).max()) * factor
+        if steepest * (128 + abs(zero_a)) + abs(add) < INT32:
+            return ChannelProduct(0, 0, factor, add, shift)
+    return _wide_channel_product(exact, slope, zero_a, zero_b)
+
+
+def _wide_channel_product(exact: Exact, slope: float, zero_a: int, zero_b: int) -> ChannelProduct | None:
+    """Both products keep their high words: about 20 bits behind the point."""
+    multiplier, exponent = quantize_multiplier(slope)
+    left = 23
+    while 2 * left - 33 - exponent > 22:
+        left -= 1
+    shift = 2 * left - 33 - exponent  # high words drop 64 bits of 2 * left, the reference 31 - exponent
+    if left < 8 or shift <= 0:
+        return None
+    b = (((exact.b - zero_b) << left) * multiplier) >> 32
+    raw = (((exact.a - zero_a) << left) * b) >> 32
+    low, high = offset_interval(exact, raw, shift)
+    add = (low + high) // 2
+    if low > high or not _bounded(raw + add):
+        return None
+    return ChannelProduct(1, left, multiplier, add, shift)
+
+
 def product_form(exact: Exact, slope: float, zero_a: int, zero_b: int) -> PointForm | None:
     """A form of (a - zero_a) * (b - zero_b) * slope: 32-bit where that is enough, else the high half of 64 bits."""
     a, b = exact.a - zero_a, exact.b - zero_b
