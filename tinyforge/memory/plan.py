@@ -11,7 +11,7 @@ from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import FusedStage, Halo, Schedule
 from tinyforge.memory.layouts import fed_layout, stage_layouts, whole_layout
 from tinyforge.memory.overlaps import distances
-from tinyforge.memory.planner import Block, Packing, pack
+from tinyforge.memory.planner import Block, pack
 from tinyforge.ops.stage_windows import StageWalk, walk_stage
 
 __all__ = ["ALIGN", "MemoryPlan", "Placement", "plan_memory"]
@@ -98,8 +98,8 @@ def _plan(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: 
         scratch_bytes=scratch,
         aliases=frozenset(work.aliases),
         in_place=dict(work.in_place),
-        arena_bytes=_rounded(packing),
-        arena_bytes_without_input=min(_rounded(rest), _rounded(packing)),
+        arena_bytes=packing.arena_bytes,
+        arena_bytes_without_input=min(rest.arena_bytes, packing.arena_bytes),
         lower_bound=packing.lower_bound,
         proven_optimal=packing.proven_optimal,
         peak_step=peak_step,
@@ -124,10 +124,6 @@ def _overlaps(
             continue
         found[index[low], index[high]] = distance
     return found
-
-
-def _rounded(packing: Packing) -> int:
-    return -(-packing.arena_bytes // ALIGN) * ALIGN
 
 
 def _stages(graph: Graph, schedule: Schedule, work: _Work) -> tuple[_StageOf, _Layouts]:
