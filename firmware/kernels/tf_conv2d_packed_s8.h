@@ -20,21 +20,21 @@ TF_INLINE int32_t tf_block(int32_t n, int32_t most)
     return most >= 2 && n >= 2 ? 2 : 1;
 }
 
-TF_INLINE void tf_widen_block(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t steps, int32_t pixels,
+TF_INLINE void tf_widen_block(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t bytes, int32_t pixels,
                               int32_t most)
 {
 #if TF_MATMUL_WORDS == 4
     (void)pixel_bytes;
     (void)pixels;
     (void)most;
-    tf_widen_s8_words(to, from, steps);
+    tf_widen_s8_words(to, from, bytes);
 #else
     if (most >= 3 && pixels == 3) {
-        tf_widen_s8_p3(to, from, pixel_bytes, steps);
+        tf_widen_s8_p3(to, from, pixel_bytes, bytes);
     } else if (most >= 2 && pixels == 2) {
-        tf_widen_s8_p2(to, from, pixel_bytes, steps);
+        tf_widen_s8_p2(to, from, pixel_bytes, bytes);
     } else {
-        tf_widen_s8_p1(to, from, pixel_bytes, steps);
+        tf_widen_s8_p1(to, from, pixel_bytes, bytes);
     }
 #endif
 }
@@ -51,7 +51,7 @@ TF_INLINE void tf_matmul_block(const uint32_t *x, const int32_t *w, int8_t *out,
     }
 }
 
-/* 1x1 kernel, stride 1, no padding, in_c a multiple of 4: pixels are read where they lie. */
+/* 1x1 kernel, stride 1, no padding, in_c >= 4: pixels are read where they lie. */
 TF_INLINE void tf_pointwise_packed_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
                                       const int32_t *packed, void *scratch, int32_t in_c, int32_t out_c,
                                       int32_t at_once, int32_t line, int32_t lo, int32_t hi)
@@ -61,8 +61,8 @@ TF_INLINE void tf_pointwise_packed_s8(const int8_t *const *rows, int32_t in_x0, 
     const int8_t *from = rows[0] + (x0 - in_x0) * in_c;
     for (int32_t left = x1 - x0; left > 0;) {
         const int32_t pixels = tf_block(left, most);
-        tf_widen_block(wide, from, in_c, in_c / 4, pixels, most);
-        tf_matmul_block(wide, packed, out, out_c, in_c / 4, pixels, most, line, lo, hi);
+        tf_widen_block(wide, from, in_c, in_c, pixels, most);
+        tf_matmul_block(wide, packed, out, out_c, (in_c + 3) / 4, pixels, most, line, lo, hi);
         left -= pixels;
         from += pixels * in_c;
         out += pixels * out_c;
@@ -106,12 +106,12 @@ TF_INLINE void tf_conv2d_packed_s8(const int8_t *const *rows, int32_t in_x0, int
                 }
             }
             if (!whole) {
-                tf_widen_block(to, from, pixel_bytes, row_bytes / 4, pixels, most);
+                tf_widen_block(to, from, pixel_bytes, row_bytes, pixels, most);
                 to += TF_MATMUL_WORDS * pixels * (row_bytes / 4);
             }
         }
         if (whole) {
-            tf_widen_block(wide, raw, window, steps, pixels, most);
+            tf_widen_block(wide, raw, window, 4 * steps, pixels, most);
         }
         tf_matmul_block(wide, packed, out, out_c, steps, pixels, most, line, lo, hi);
         x += pixels;

@@ -6,17 +6,17 @@
 
 #include "tf_matmul_s8.h"
 
-TF_INLINE void tf_fully_connected_widen(uint32_t *to, const int8_t *in, int32_t steps, int32_t words)
+TF_INLINE void tf_fully_connected_widen(uint32_t *to, const int8_t *in, int32_t bytes, int32_t group)
 {
 #if TF_MATMUL_WORDS == 4
-    if (words == 4) {
-        tf_widen_s8_words(to, in, steps);
+    if (group == 2) {
+        tf_widen_s8_words(to, in, bytes);
         return;
     }
 #else
-    (void)words;
+    (void)group;
 #endif
-    tf_widen_s8_p1(to, in, 0, steps);
+    tf_widen_s8_p1(to, in, 0, bytes);
 }
 
 TF_INLINE void tf_fully_connected_packed_s8(const int8_t *in, int8_t *out, const int32_t *packed, void *scratch,
@@ -25,14 +25,14 @@ TF_INLINE void tf_fully_connected_packed_s8(const int8_t *in, int8_t *out, const
 {
     uint32_t *const wide = scratch;
     for (int32_t b = 0; b < batch; ++b) {
-        const int32_t words = group == 2 ? TF_MATMUL_WORDS : 2;
-        tf_fully_connected_widen(wide, in, in_n / 4, words);
-        if (in_n % 4 != 0) {
-            int8_t rest[4] = {0, 0, 0, 0};
-            for (int32_t i = in_n / 4 * 4; i < in_n; ++i) {
-                rest[i & 3] = in[i];
+        if (in_n < 4) {
+            int8_t few[4] = {0, 0, 0, 0};
+            for (int32_t i = 0; i < in_n; ++i) {
+                few[i] = in[i];
             }
-            tf_fully_connected_widen(wide + words * (in_n / 4), rest, 1, words);
+            tf_fully_connected_widen(wide, few, 4, group);
+        } else {
+            tf_fully_connected_widen(wide, in, in_n, group);
         }
         tf_matmul_pick(wide, packed, out, 0, (in_n + 3) / 4, 1, group, line, lo, hi);
         in += in_n;

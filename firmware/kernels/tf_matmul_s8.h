@@ -20,36 +20,33 @@
 
 #define TF_SHARED static __attribute__((noinline, unused))
 
-TF_INLINE void tf_widen_s8(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t steps, int32_t pixels)
+TF_INLINE void tf_widen_word(uint32_t *to, uint32_t x, int32_t pixels)
 {
-    for (int32_t s = 0; s < steps; ++s) {
-        for (int32_t p = 0; p < pixels; ++p) {
-            const uint32_t x = tf_load32(from + p * pixel_bytes);
 #if TF_DSP
-            to[p] = tf_sxtab16(0x00800080u, x);
+    to[0] = tf_sxtab16(0x00800080u, x);
 #else
-            to[p] = (x ^ 0x00800080u) & 0x00ff00ffu;
+    to[0] = (x ^ 0x00800080u) & 0x00ff00ffu;
 #endif
-            to[pixels + p] = x ^ 0x007f007fu;
+    to[pixels] = x ^ 0x007f007fu;
+}
+
+/* `bytes` values of `pixels` pixels that lie pixel_bytes apart; a last step of fewer than four values is filled with
+ * zeros and read from behind, so that nothing outside the pixel is touched (bytes >= 4 there). */
+TF_INLINE void tf_widen_s8(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t bytes, int32_t pixels)
+{
+    for (int32_t left = bytes; left >= 4; left -= 4) {
+        for (int32_t p = 0; p < pixels; ++p) {
+            tf_widen_word(to + p, tf_load32(from + p * pixel_bytes), pixels);
         }
         to += 2 * pixels;
         from += 4;
     }
-}
-
-TF_SHARED void tf_widen_s8_p1(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t steps)
-{
-    tf_widen_s8(to, from, pixel_bytes, steps, 1);
-}
-
-TF_SHARED void tf_widen_s8_p2(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t steps)
-{
-    tf_widen_s8(to, from, pixel_bytes, steps, 2);
-}
-
-TF_SHARED void tf_widen_s8_p3(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t steps)
-{
-    tf_widen_s8(to, from, pixel_bytes, steps, 3);
+    const int32_t missing = 4 - (bytes & 3);
+    if (missing != 4) {
+        for (int32_t p = 0; p < pixels; ++p) {
+            tf_widen_word(to + p, tf_load32(from + p * pixel_bytes - missing) >> (8 * missing), pixels);
+        }
+    }
 }
 
 TF_INLINE int32_t tf_matmul_out(int32_t sum, const int32_t *tables, int32_t line, int32_t lo, int32_t hi)
@@ -98,6 +95,21 @@ TF_INLINE void tf_matmul_c(const uint32_t *x, const int32_t *w, int8_t *out, int
 #if TF_DSP_NATIVE && defined(__thumb2__)
 #include "tf_matmul_s8_thumb2.h"
 #else
+TF_SHARED void tf_widen_s8_p1(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t bytes)
+{
+    tf_widen_s8(to, from, pixel_bytes, bytes, 1);
+}
+
+TF_SHARED void tf_widen_s8_p2(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t bytes)
+{
+    tf_widen_s8(to, from, pixel_bytes, bytes, 2);
+}
+
+TF_SHARED void tf_widen_s8_p3(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t bytes)
+{
+    tf_widen_s8(to, from, pixel_bytes, bytes, 3);
+}
+
 #if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
 #include "tf_matmul_s8_thumb1.h"
 #define TF_MATMUL_MOST 1

@@ -6,14 +6,14 @@
 #ifndef TF_MATMUL_S8_THUMB1_H
 #define TF_MATMUL_S8_THUMB1_H
 
-TF_SHARED void tf_widen_s8_words(uint32_t *to, const int8_t *from, int32_t steps)
+TF_SHARED void tf_widen_s8_words(uint32_t *to, const int8_t *from, int32_t bytes)
 {
-    for (int32_t s = 0; s < 2 * steps; s += 2) {
-        const int32_t first = from[0] + 128, second = from[2] + 128;
+    for (int32_t left = bytes; left > 0; left -= 4) {
+        const int32_t first = from[0] + 128, second = (left > 2 ? from[2] : 0) + 128;
         to[0] = (uint32_t)first;
         to[1] = (uint32_t)second;
-        to[2] = (uint32_t)(from[1] * 256 + 255 - first);
-        to[3] = (uint32_t)(from[3] * 256 + 255 - second);
+        to[2] = (uint32_t)((left > 1 ? from[1] : 0) * 256 + 255 - first);
+        to[3] = (uint32_t)((left > 3 ? from[3] : 0) * 256 + 255 - second);
         to += 4;
         from += 4;
     }

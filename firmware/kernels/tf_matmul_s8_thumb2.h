@@ -269,11 +269,142 @@
     TF_SHORT("r5", limit, "[r11, #3]")                                                                                 \
     TF_LEAVE
 
+/* Widening (tf_widen_s8) of 1, 2 or 3 pixels: r0 to, r1 from, r2 pixel_bytes, r3 bytes; two steps a round. */
+#define TF_WIDEN_1_STEP                                                                                                \
+    "ldr r6, [r1], #4\n"                                                                                               \
+    "eor r9, r6, #0x007f007f\n"                                                                                        \
+    "sxtab16 r6, r12, r6\n"                                                                                            \
+    "stm r0!, {r6, r9}\n"
+
+#define TF_WIDEN_1                                                                                                     \
+    "push {r4-r11, lr}\n"                                                                                              \
+    "mov r12, #0x00800080\n"                                                                                           \
+    "lsrs lr, r3, #3\n"                                                                                                \
+    "beq 2f\n"                                                                                                         \
+    "1:\n" TF_WIDEN_1_STEP TF_WIDEN_1_STEP                                                                             \
+    "subs lr, #1\n"                                                                                                    \
+    "bne 1b\n"                                                                                                         \
+    "2:\n"                                                                                                             \
+    "tst r3, #4\n"                                                                                                     \
+    "beq 3f\n"                                                                                                         \
+    TF_WIDEN_1_STEP                                                                                                    \
+    "3:\n"                                                                                                             \
+    "ands r3, r3, #3\n"                                                                                                \
+    "beq 4f\n"                                                                                                         \
+    "rsb r3, r3, #4\n"                                                                                                 \
+    "sub r1, r1, r3\n"                                                                                                 \
+    "lsl r3, r3, #3\n"                                                                                                 \
+    "ldr r6, [r1]\n"                                                                                                   \
+    "lsr r6, r6, r3\n"                                                                                                 \
+    "eor r9, r6, #0x007f007f\n"                                                                                        \
+    "sxtab16 r6, r12, r6\n"                                                                                            \
+    "stm r0!, {r6, r9}\n"                                                                                              \
+    "4:\n"                                                                                                             \
+    "pop {r4-r11, pc}\n"
+
+#define TF_WIDEN_2_STEP                                                                                                \
+    "ldr r6, [r1], #4\n"                                                                                               \
+    "ldr r7, [r4], #4\n"                                                                                               \
+    "eor r9, r6, #0x007f007f\n"                                                                                        \
+    "eor r10, r7, #0x007f007f\n"                                                                                       \
+    "sxtab16 r6, r12, r6\n"                                                                                            \
+    "sxtab16 r7, r12, r7\n"                                                                                            \
+    "stm r0!, {r6, r7, r9, r10}\n"
+
+#define TF_WIDEN_2                                                                                                     \
+    "push {r4-r11, lr}\n"                                                                                              \
+    "add r4, r1, r2\n"                                                                                                 \
+    "mov r12, #0x00800080\n"                                                                                           \
+    "lsrs lr, r3, #3\n"                                                                                                \
+    "beq 2f\n"                                                                                                         \
+    "1:\n" TF_WIDEN_2_STEP TF_WIDEN_2_STEP                                                                             \
+    "subs lr, #1\n"                                                                                                    \
+    "bne 1b\n"                                                                                                         \
+    "2:\n"                                                                                                             \
+    "tst r3, #4\n"                                                                                                     \
+    "beq 3f\n"                                                                                                         \
+    TF_WIDEN_2_STEP                                                                                                    \
+    "3:\n"                                                                                                             \
+    "ands r3, r3, #3\n"                                                                                                \
+    "beq 4f\n"                                                                                                         \
+    "rsb r3, r3, #4\n"                                                                                                 \
+    "sub r1, r1, r3\n"                                                                                                 \
+    "sub r4, r4, r3\n"                                                                                                 \
+    "lsl r3, r3, #3\n"                                                                                                 \
+    "ldr r6, [r1]\n"                                                                                                   \
+    "ldr r7, [r4]\n"                                                                                                   \
+    "lsr r6, r6, r3\n"                                                                                                 \
+    "lsr r7, r7, r3\n"                                                                                                 \
+    "eor r9, r6, #0x007f007f\n"                                                                                        \
+    "eor r10, r7, #0x007f007f\n"                                                                                       \
+    "sxtab16 r6, r12, r6\n"                                                                                            \
+    "sxtab16 r7, r12, r7\n"                                                                                            \
+    "stm r0!, {r6, r7, r9, r10}\n"                                                                                     \
+    "4:\n"                                                                                                             \
+    "pop {r4-r11, pc}\n"
+
+#define TF_WIDEN_3_STEP                                                                                                \
+    "ldr r6, [r1], #4\n"                                                                                               \
+    "ldr r7, [r4], #4\n"                                                                                               \
+    "ldr r8, [r5], #4\n"                                                                                               \
+    "eor r9, r6, #0x007f007f\n"                                                                                        \
+    "eor r10, r7, #0x007f007f\n"                                                                                       \
+    "eor r11, r8, #0x007f007f\n"                                                                                       \
+    "sxtab16 r6, r12, r6\n"                                                                                            \
+    "sxtab16 r7, r12, r7\n"                                                                                            \
+    "sxtab16 r8, r12, r8\n"                                                                                            \
+    "stm r0!, {r6, r7, r8, r9, r10, r11}\n"
+
+#define TF_WIDEN_3                                                                                                     \
+    "push {r4-r11, lr}\n"                                                                                              \
+    "add r4, r1, r2\n"                                                                                                 \
+    "add r5, r4, r2\n"                                                                                                 \
+    "mov r12, #0x00800080\n"                                                                                           \
+    "lsrs lr, r3, #3\n"                                                                                                \
+    "beq 2f\n"                                                                                                         \
+    "1:\n" TF_WIDEN_3_STEP TF_WIDEN_3_STEP                                                                             \
+    "subs lr, #1\n"                                                                                                    \
+    "bne 1b\n"                                                                                                         \
+    "2:\n"                                                                                                             \
+    "tst r3, #4\n"                                                                                                     \
+    "beq 3f\n"                                                                                                         \
+    TF_WIDEN_3_STEP                                                                                                    \
+    "3:\n"                                                                                                             \
+    "ands r3, r3, #3\n"                                                                                                \
+    "beq 4f\n"                                                                                                         \
+    "rsb r3, r3, #4\n"                                                                                                 \
+    "sub r1, r1, r3\n"                                                                                                 \
+    "sub r4, r4, r3\n"                                                                                                 \
+    "sub r5, r5, r3\n"                                                                                                 \
+    "lsl r3, r3, #3\n"                                                                                                 \
+    "ldr r6, [r1]\n"                                                                                                   \
+    "ldr r7, [r4]\n"                                                                                                   \
+    "ldr r8, [r5]\n"                                                                                                   \
+    "lsr r6, r6, r3\n"                                                                                                 \
+    "lsr r7, r7, r3\n"                                                                                                 \
+    "lsr r8, r8, r3\n"                                                                                                 \
+    "eor r9, r6, #0x007f007f\n"                                                                                        \
+    "eor r10, r7, #0x007f007f\n"                                                                                       \
+    "eor r11, r8, #0x007f007f\n"                                                                                       \
+    "sxtab16 r6, r12, r6\n"                                                                                            \
+    "sxtab16 r7, r12, r7\n"                                                                                            \
+    "sxtab16 r8, r12, r8\n"                                                                                            \
+    "stm r0!, {r6, r7, r8, r9, r10, r11}\n"                                                                            \
+    "4:\n"                                                                                                             \
+    "pop {r4-r11, pc}\n"
+
 #define TF_UNUSED __attribute__((unused))
 #define TF_MATMUL_CORE(name, text)                                                                                     \
     __attribute__((naked, noinline, unused)) static void name(                                                         \
         TF_UNUSED const uint32_t *x, TF_UNUSED const int32_t *w, TF_UNUSED int8_t *out, TF_UNUSED int32_t out_stride,  \
         TF_UNUSED int32_t steps, TF_UNUSED int32_t lo, TF_UNUSED int32_t hi)                                           \
+    {                                                                                                                  \
+        __asm__ volatile(text);                                                                                        \
+    }
+
+#define TF_WIDENER(name, text)                                                                                         \
+    __attribute__((naked, noinline, unused)) static void name(TF_UNUSED uint32_t *to, TF_UNUSED const int8_t *from,    \
+                                                                   TF_UNUSED int32_t pixel_bytes, TF_UNUSED int32_t bytes)\
     {                                                                                                                  \
         __asm__ volatile(text);                                                                                        \
     }
@@ -287,6 +418,10 @@
     TF_MATMUL_CORE(name##_line8_clamp, line(TF_LIMIT_CLAMP, ", asr #8"))                                               \
     TF_MATMUL_CORE(name##_short, short(TF_LIMIT_FULL, ""))                                                             \
     TF_MATMUL_CORE(name##_short_clamp, short(TF_LIMIT_CLAMP, ""))
+
+TF_WIDENER(tf_widen_s8_p1, TF_WIDEN_1)
+TF_WIDENER(tf_widen_s8_p2, TF_WIDEN_2)
+TF_WIDENER(tf_widen_s8_p3, TF_WIDEN_3)
 
 TF_MATMUL_CORES(tf_matmul_2x3, TF_LINE_2X3, TF_SHORT_2X3)
 TF_MATMUL_CORES(tf_matmul_2x2, TF_LINE_2X2, TF_SHORT_2X2)

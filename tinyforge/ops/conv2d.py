@@ -123,7 +123,7 @@ class Conv2D(Op):
         """The kernels on packed weights: pixels read where they lie, or windows gathered first."""
         oc, kh, kw, c = ins[1].shape
         steps = steps_of(kh * kw * c)
-        direct = self._pointwise(ins) and c % STEP == 0
+        direct = self._pointwise(ins) and c >= STEP
         row_bytes = kw * c
         whole = not direct and (row_bytes % STEP != 0 or row_bytes < SHORTEST_ROW)
         raw = 0 if direct else STEP * steps if whole else row_bytes
