@@ -32,12 +32,11 @@ REFUSED = (
 )
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_oracle_equals_golden(name: str) -> None:
-    graph = optimise(import_tflite(shared_model(name)))
+def assert_golden(name: str, io: str, samples: int) -> None:
+    graph = optimise(import_tflite(shared_model(name)), io)
     with np.load(golden(name)) as file:
         arrays = dict(file)
-    for sample in range(1 if name in SLOW else 4):
+    for sample in range(samples):
         inputs = {
             tensor: to_model(graph.adapters.get(tensor, ()), arrays[f"input_{i}"][sample])
             for i, tensor in enumerate(graph.inputs)
@@ -48,6 +47,16 @@ def test_oracle_equals_golden(name: str) -> None:
         for i, tensor in enumerate(graph.outputs):
             got = from_model(graph.adapters.get(tensor, ()), values[tensor])
             np.testing.assert_array_equal(got, arrays[f"output_{i}"][sample])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_oracle_equals_golden(name: str) -> None:
+    assert_golden(name, "int8", 1 if name in SLOW else 4)
+
+
+@pytest.mark.parametrize("name", ["tinyengine_mcunet_vww_int8", "tinyengine_mnist_lenet300_int8"])
+def test_oracle_with_float_edges(name: str) -> None:
+    assert_golden(name, "float", 1)
 
 
 @pytest.mark.parametrize("name", ["tinyengine_mcunet_vww_int8", "tinyengine_person_detection_int8"])

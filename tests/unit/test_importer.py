@@ -413,3 +413,13 @@ def test_global_maximum_is_a_pool(shape: tuple[int, ...], axes: tuple[int, ...],
     out = tuple(1 if i in axes else n for i, n in enumerate(shape) if keep or i not in axes)
     y = b.op("reduce_max", [x], out, (0.1, 4), reduce_axes=axes, keep_dims=keep)
     assert "max_pool2d" in kinds(assert_like_litert(b, [x], [y]))
+
+
+def test_sixteen_bit_activations_say_so() -> None:
+    b = GraphBuilder()
+    x = b.input((1, 6, 4), (0.001, 0), "int16")
+    y = b.op("add", [x, b.input((1, 6, 4), (0.002, 0), "int16")], (1, 6, 4), (0.002, 0), "int16", activation=NONE)
+    names = [n for n in b.tensors if n.startswith("x")]
+    text = refusal(to_model(b.graph(names, [y])))
+    assert "16x8" in text
+    assert "full-integer" in text

@@ -57,6 +57,8 @@ def refuse_types(op: RawOperator, ins: Sequence[RawTensor | None], outs: Sequenc
         raise Refusal(f"tensor {packed[0].name} is {packed[0].dtype.lower()}", _INT4)
     if any(t.dtype == "FLOAT16" for t in tensors):
         raise Refusal("it computes with float16 weights", QUANTISE)
+    if op.code not in _FLOAT_EDGES and any(t.dtype == "INT16" and t.scale for t in tensors):
+        raise Refusal("it computes with int16 activations (16x8 quantisation)", QUANTISE)
     if not any(t.dtype == "FLOAT32" for t in tensors) or op.code in _FLOAT_EDGES:
         return
     if any(t is not None and t.dtype in ("INT8", "UINT8") and t.data is not None for t in ins):
