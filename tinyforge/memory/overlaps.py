@@ -44,8 +44,8 @@ def _row_bytes(graph: Graph, name: str) -> int:
 
 def _layer(graph: Graph, index: int, call: KernelCall) -> dict[tuple[str, str], int]:
     node = graph.nodes[index]
-    if len(node.outputs) != 1:
-        return {}
+    if len(node.outputs) != 1 or (call.merge_rows and len(call.parts) > 1):
+        return {}  # of several calls for the whole layer each writes all over the output before the next one reads
     output = node.outputs[0]
     height, width, _ = graph.tensors[output].type.hwc
     row_out = _row_bytes(graph, output)
