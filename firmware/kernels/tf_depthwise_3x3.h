@@ -8,28 +8,25 @@
 
 #if TF_DSP_ASM
 
-/* What one call does: `channels` planes of `plane_bytes`, from each `turns` times two outputs and `odd` (0 or 1) one
- * more; turn_bytes: plane bytes of all turns; out_c: bytes from output to output. Constants: eight words a channel.
- * Known to the assembly by offset. */
+/* What one call does. From each plane: outputs two by two while the plane position moves by turn_bytes, then `odd` (0 or
+ * 1) one more. plane_step and out_step lead from there to the next channel. The assembly knows the order. */
 typedef struct {
-    int32_t turn_bytes, odd, out_c, plane_bytes, channels;
+    int32_t odd, turn_bytes, plane_step, out_step, out_c, constants_bytes;
 } tf_dw_run;
 
 /* r0 plane position, r2 output, r3 out_c, r12 end, r4-r7 work, r8-r10 weights of the row pair, r11 (w0, w1) and lr
- * (w1, w2) of the last row, r1 start. Stack: 0 multiplier, 4 add, 8 plane, 12 output, 16 constants, 20 channels left,
- * 24 run. */
+ * (w1, w2) of the last row, r1 start. Stack: 0 multiplier, 4 add, 8 odd, 12 turn_bytes, 16 constants, 20 their end, 24
+ * plane_step, 28 out_step. Constants: eight words a channel. */
 #define TF_DW33_ENTER                                                                                                  \
-    "push {r4-r11, lr}\n\tsub sp, #28\n\tldr r4, [r3, #16]\n\t"                                                        \
-    "str r0, [sp, #8]\n\tstr r2, [sp, #12]\n\tstr r1, [sp, #16]\n\tstrd r4, r3, [sp, #20]\n"                           \
-    "1:\n\tldm r1!, {r8-r11, lr}\n\tldm r1!, {r4, r5, r6}\n\tstrd r5, r6, [sp]\n\tstr r1, [sp, #16]\n\t"               \
-    "mov r1, r4\n\tldr r4, [sp, #24]\n\tldr r12, [r4]\n\tldr r3, [r4, #8]\n\tadd r12, r12, r0\n\t"                     \
-    "cmp r0, r12\n\tbeq 3f\n"                                                                                          \
+    "push {r4-r11, lr}\n\tsub sp, #32\n\tldm r3, {r4-r9}\n\tstrd r4, r5, [sp, #8]\n\tstrd r6, r7, [sp, #24]\n\t"        \
+    "add r9, r9, r1\n\tstr r9, [sp, #20]\n\tmov r3, r8\n"                                                              \
+    "1:\n\tldm r1!, {r8-r11, lr}\n\tldm r1!, {r4, r5, r6}\n\tstr r1, [sp, #16]\n\tstrd r5, r6, [sp]\n\tmov r1, r4\n\t"  \
+    "ldr r12, [sp, #12]\n\tadd r12, r12, r0\n\tcmp r0, r12\n\tbeq 3f\n"                                                \
     "2:\n\t"
-#define TF_DW33_TURN "cmp r0, r12\n\tbne 2b\n3:\n\tldr r4, [sp, #24]\n\tldr r5, [r4, #4]\n\tcbz r5, 4f\n\t"
+#define TF_DW33_TURN "cmp r0, r12\n\tbne 2b\n3:\n\tldr r4, [sp, #8]\n\tcbz r4, 4f\n\t"
 #define TF_DW33_LEAVE                                                                                                  \
-    "4:\n\tldrd r0, r2, [sp, #8]\n\tldrd r1, r4, [sp, #16]\n\tldr r5, [sp, #24]\n\tldr r5, [r5, #12]\n\t"              \
-    "add r0, r0, r5\n\tadds r2, #1\n\tstrd r0, r2, [sp, #8]\n\t"                                                       \
-    "subs r4, #1\n\tstr r4, [sp, #20]\n\tbne 1b\n\tadd sp, #28\n\tpop {r4-r11, pc}"
+    "4:\n\tldrd r4, r5, [sp, #24]\n\tadd r0, r0, r4\n\tadd r2, r2, r5\n\tldrd r1, r4, [sp, #16]\n\t"                    \
+    "cmp r1, r4\n\tbne 1b\n\tadd sp, #32\n\tpop {r4-r11, pc}"
 /* Sum in r6 -> output; sums in r6, r7 -> two outputs. */
 #define TF_DW33_ONE(e) "ldrd r4, r5, [sp]\n\tsmmla r6, r6, r4, r5\n\tssat r6, #8, r6, asr #" #e "\n\tstrb r6, [r2]\n\t"
 #define TF_DW33_TWO(e)                                                                                                 \

@@ -8,24 +8,25 @@
 
 #define TF_DW_MAX_ROWS 32
 
-/* Where a block's columns come from: positions [first, last) lie inside the tensor, rows[k] points to position `first`,
- * NULL where row k is padding. zeros: in_zero in four bytes. */
-typedef struct {
-    uint32_t zeros;
-    int32_t first;
-    int32_t last;
-    const int8_t *rows[TF_DW_MAX_ROWS];
-} tf_dw_source;
-
 /* A row pair a, b (and the last row c) of four channels: bytes to the next column (0 in padding), how many times two
- * columns, whether one more. The offsets are known to the assembly below. */
+ * columns, whether one more; bytes to the next four channels. The assembly below knows the order. */
 typedef struct {
     const int8_t *a, *b, *c;
     int32_t sa, sb, sc;
     uint32_t zeros;
     int32_t turns, odd;
     int32_t left;
+    int32_t next_a, next_b, next_c;
 } tf_dw_job;
+
+/* Where a block's columns come from: positions [first, last) lie inside the tensor; a job for each row pair, and for the
+ * row of a kernel of one. zeros: in_zero in four bytes. */
+typedef struct {
+    uint32_t zeros;
+    int32_t first;
+    int32_t last;
+    tf_dw_job jobs[TF_DW_MAX_ROWS / 2];
+} tf_dw_source;
 
 /* Writes the zero point into positions [from, to) of `planes` planes. */
 static TF_APART __attribute__((unused)) void tf_dw_pad(uint32_t *scratch, int32_t kh, int32_t plane, int32_t planes,
@@ -62,7 +63,8 @@ TF_INLINE void tf_dw_four(const int8_t *p, const int8_t *q, uint32_t *dst, int32
  * for 16 values, of the last row: 14 for 8. */
 #define TF_DW_GATHER_ENTER                                                                                             \
     "push {r4-r11, lr}\n\tadd r3, r1, r2\n\tadd r12, r3, r2\n\tadd lr, r12, r2\n\t"                                    \
-    "ldm r0, {r4, r5, r6}\n\tldr r2, [r0, #28]\n\tcmp r2, #0\n\tbeq 2f\n\tstr r2, [r0, #36]\n"                         \
+    "ldm r0, {r4, r5, r6}\n\tldr r7, [r0, #40]\n\tldrd r8, r9, [r0, #44]\n\tadd r7, r7, r4\n\tadd r8, r8, r5\n\t"     \
+    "add r9, r9, r6\n\tstm r0, {r7, r8, r9}\n\tldr r2, [r0, #28]\n\tcmp r2, #0\n\tbeq 2f\n\tstr r2, [r0, #36]\n"                         \
     "1:\n\t"
 #define TF_DW_GATHER_PAIR(next)                                                                                        \
     "ldr r2, [r4]\n\tldr r8, [r5]\n\t"                                                                                 \
@@ -152,7 +154,7 @@ TF_INLINE int32_t tf_dw_gather(tf_dw_job *job, uint32_t *d, int32_t plane_bytes,
 }
 #endif
 
-/* Copies what the job says into the blocks from d on; the job is used up. */
+/* Copies what the job says into the blocks from d on and moves it to the next four channels. */
 TF_INLINE void tf_dw_columns(tf_dw_job *r, uint32_t *d, int32_t with_last, int32_t plane, int32_t kh)
 {
 #if TF_DSP_ASM
@@ -177,82 +179,98 @@ TF_INLINE void tf_dw_columns(tf_dw_job *r, uint32_t *d, int32_t with_last, int32
             tf_dw_four(c, (const int8_t *)&r->zeros, d + 2, plane);
         }
     }
+    r->a += r->next_a;
+    r->b += r->next_b;
+    r->c += r->next_c;
 }
 
-TF_INLINE const int8_t *tf_dw_row(const tf_dw_source *s, int32_t k, int32_t channel)
+/* A kernel of one row: words of two columns; `head`: the first column is at an odd position. */
+TF_INLINE void tf_dw_one_row(tf_dw_job *r, uint32_t *d, int32_t head, int32_t plane)
 {
-    return s->rows[k] == NULL ? (const int8_t *)&s->zeros : s->rows[k] + channel;
+    const int8_t *const zeros = (const int8_t *)&r->zeros;
+    const int8_t *p = r->a;
+    if (head) {
+        tf_dw_four(zeros, p - r->sa, d++, plane);
+    }
+    for (int32_t n = r->turns; n > 0; --n, p += 2 * r->sa) {
+        tf_dw_four(p, p + r->sa, d++, plane);
+    }
+    if (r->odd) {
+        tf_dw_four(p, zeros, d, plane);
+    }
+    r->a += r->next_a;
 }
 
-/* A kernel of one row: words of two columns. */
-TF_INLINE void tf_dw_fill_row(const tf_dw_source *s, uint32_t *d, int32_t channel, int32_t plane, int32_t in_c)
+/* One row of a block: column `at` of it, the bytes from column to column and from channels to channels. */
+TF_INLINE const int8_t *tf_dw_row(const int8_t *row, int32_t at, int32_t in_c, const tf_dw_source *s, int32_t *step,
+                                  int32_t *next)
 {
-    const int8_t *const zeros = (const int8_t *)&s->zeros;
-    const int8_t *p = tf_dw_row(s, 0, channel);
-    const int32_t step = s->rows[0] == NULL ? 0 : in_c;
-    int32_t at = s->first;
-    if ((at & 1) != 0 && at < s->last) {
-        tf_dw_four(zeros, p, d + (at >> 1), plane);
-        p += step;
-        ++at;
-    }
-    for (; at + 1 < s->last; at += 2, p += 2 * step) {
-        tf_dw_four(p, p + step, d + (at >> 1), plane);
-    }
-    if (at < s->last) {
-        tf_dw_four(p, zeros, d + (at >> 1), plane);
+    *step = row == NULL ? 0 : in_c;
+    *next = row == NULL ? 0 : 4;
+    return row == NULL ? (const int8_t *)&s->zeros : row + at * in_c;
+}
+
+/* Jobs of a block from channel 0 on. at: column of the rows' buffers at position s->first. */
+TF_INLINE void tf_dw_plan(tf_dw_source *s, const int8_t *const *rows, int32_t at, int32_t kh, int32_t in_c)
+{
+    const int32_t n = s->last - s->first;
+    const int32_t head = (s->first & 1) != 0 && n > 0 ? 1 : 0; /* that column is copied by itself */
+    for (int32_t k = 0; k + 1 < kh || k == 0; k += 2) {
+        tf_dw_job *const r = &s->jobs[k / 2];
+        const int32_t below = kh == 1 ? 0 : k + 1, last = k + 3 == kh ? k + 2 : k;
+        r->a = tf_dw_row(rows[k], at + head, in_c, s, &r->sa, &r->next_a);
+        r->b = tf_dw_row(rows[below], at + head, in_c, s, &r->sb, &r->next_b);
+        r->c = tf_dw_row(rows[last], at + head, in_c, s, &r->sc, &r->next_c);
+        r->zeros = s->zeros;
+        r->turns = (n - head) >> 1;
+        r->odd = (n - head) & 1;
     }
 }
 
-/* The planes of channels [channel, channel + 4). kh, plane, in_c: literals. */
-TF_INLINE void tf_dw_fill(const tf_dw_source *s, uint32_t *lanes, int32_t channel, int32_t kh, int32_t plane,
-                          int32_t in_c)
+/* Moves the jobs by some channels. */
+TF_INLINE void tf_dw_shift(tf_dw_source *s, int32_t channels, int32_t kh)
 {
-    tf_dw_job r;
-    r.zeros = s->zeros;
+    for (int32_t k = 0; k + 1 < kh || k == 0; k += 2) {
+        tf_dw_job *const r = &s->jobs[k / 2];
+        r->a += r->next_a != 0 ? channels : 0;
+        r->b += r->next_b != 0 ? channels : 0;
+        r->c += r->next_c != 0 ? channels : 0;
+    }
+}
+
+/* The planes of four channels; the jobs then stand at the next four. kh, plane: literals. */
+TF_INLINE void tf_dw_fill(tf_dw_source *s, uint32_t *lanes, int32_t kh, int32_t plane)
+{
+    const int32_t head = (s->first & 1) != 0 && s->last > s->first ? 1 : 0;
+    uint32_t *d = lanes + (s->first >> 1) * kh;
     if (kh == 1) {
-        tf_dw_fill_row(s, lanes, channel, plane, in_c);
+        tf_dw_one_row(&s->jobs[0], d, head, plane);
     }
-    for (int32_t k = 0; k + 1 < kh; k += 2) {
+    for (int32_t k = 0; k + 1 < kh; k += 2, d += 2) {
         const int32_t with_last = k + 3 == kh;
-        const int32_t l = with_last ? k + 2 : k;
-        r.sa = s->rows[k] == NULL ? 0 : in_c;
-        r.sb = s->rows[k + 1] == NULL ? 0 : in_c;
-        r.sc = s->rows[l] == NULL ? 0 : in_c;
-        r.a = tf_dw_row(s, k, channel);
-        r.b = tf_dw_row(s, k + 1, channel);
-        r.c = tf_dw_row(s, l, channel);
-        uint32_t *d = lanes + (s->first >> 1) * kh + k;
-        int32_t n = s->last - s->first;
-        if ((s->first & 1) != 0 && n > 0) {
-            tf_dw_four(r.a, r.b, d + 1, plane);
+        tf_dw_job *const r = &s->jobs[k / 2];
+        if (head) {
+            tf_dw_four(r->a - r->sa, r->b - r->sb, d + 1, plane);
             if (with_last) {
-                tf_dw_four((const int8_t *)&s->zeros, r.c, d + 2, plane);
+                tf_dw_four((const int8_t *)&s->zeros, r->c - r->sc, d + 2, plane);
             }
-            r.a += r.sa;
-            r.b += r.sb;
-            r.c += r.sc;
-            d += kh;
-            --n;
         }
-        r.turns = n >> 1;
-        r.odd = n & 1;
-        tf_dw_columns(&r, d, with_last, plane, kh);
+        tf_dw_columns(r, d + head * kh, with_last, plane, kh);
     }
 }
 
-/* Inputs of one to three channels: byte by byte. */
-static TF_APART __attribute__((unused)) void tf_dw_fill_few(const tf_dw_source *s, uint32_t *lanes, int32_t kh,
-                                                            int32_t plane, int32_t in_c)
+/* Inputs of one to three channels: byte by byte. at: column of the rows' buffers at position s->first. */
+static __attribute__((noinline, unused)) void tf_dw_fill_few(const tf_dw_source *s, const int8_t *const *rows, int32_t at,
+                                                             uint32_t *lanes, int32_t kh, int32_t plane, int32_t in_c)
 {
     for (int32_t c = 0; c < in_c; ++c, lanes += plane) {
         for (int32_t k = 0; k < kh; ++k) {
-            const int8_t *p = tf_dw_row(s, k, c);
-            const int32_t step = s->rows[k] == NULL ? 0 : in_c;
+            const int8_t *p = rows[k] == NULL ? (const int8_t *)&s->zeros : rows[k] + at * in_c + c;
+            const int32_t step = rows[k] == NULL ? 0 : in_c;
             const int32_t last = (kh & 1) != 0 && k == kh - 1;
-            for (int32_t at = s->first; at < s->last; ++at, p += step) {
-                uint32_t *const word = lanes + (at >> 1) * kh + (last ? k : (k & ~1) + (at & 1));
-                *word = ((last ? at : k) & 1) != 0 ? tf_pack16(tf_lane0(*word), *p) : tf_pack16(*p, tf_lane1(*word));
+            for (int32_t x = s->first; x < s->last; ++x, p += step) {
+                uint32_t *const word = lanes + (x >> 1) * kh + (last ? k : (k & ~1) + (x & 1));
+                *word = ((last ? x : k) & 1) != 0 ? tf_pack16(tf_lane0(*word), *p) : tf_pack16(*p, tf_lane1(*word));
             }
         }
     }

@@ -178,7 +178,9 @@ TF_INLINE const int32_t *tf_dw_channels(const uint32_t *p, const int32_t *w, int
 #if TF_DSP_ASM
     if (s->kh == 3 && s->kw == 3 && s->stride <= 2 && depth_multiplier == 1 && s->form == TF_DW_SCALED &&
         s->shift >= 4 && s->shift <= 16 && s->lo == -128 && s->hi == 127) {
-        const tf_dw_run run = {(n >> 1) * 12 * s->stride, n & 1, s->out_c, 4 * plane, channels};
+        const int32_t turns = n >> 1, odd = n & 1;
+        const tf_dw_run run = {odd,      turns * 12 * s->stride, 4 * plane - turns * 12 * s->stride - 12 * odd,
+                               1 - 2 * turns * s->out_c, s->out_c, channels * 4 * words};
         tf_dw33(p, w, out, &run, s->stride, s->par, s->shift);
         return w + channels * words;
     }
@@ -211,22 +213,24 @@ TF_INLINE void tf_depthwise_planar_s8(const int8_t *const *rows, int32_t in_x0, 
             --source.first; /* an even start is quicker, and the column is there */
         }
         source.last = tf_max(tf_min(in_w - left, count) + par, source.first);
-        for (int32_t k = 0; k < kh; ++k) {
-            source.rows[k] = rows[k] == NULL ? NULL : rows[k] + (left + source.first - par - in_x0) * in_c;
-        }
+        const int32_t at = left + source.first - par - in_x0;
+        tf_dw_plan(&source, rows, at, kh, in_c);
         tf_dw_pad(lanes, kh, plane, in_c < 4 ? in_c : 4, par, source.first, source.zeros);
         tf_dw_pad(lanes, kh, plane, in_c < 4 ? in_c : 4, source.last, count + par, source.zeros);
         const int32_t *w = constants;
         int8_t *to = out + (x - x0) * s.out_c;
         for (int32_t c = 0; c < in_c; c += 4) {
-            const int32_t base = tf_max(tf_min(c, in_c - 4), 0); /* the last four channels may overlap others */
+            const int32_t back = in_c < 4 ? 0 : tf_max(c + 4 - in_c, 0); /* the last four may overlap others */
             if (in_c < 4) {
-                tf_dw_fill_few(&source, lanes, kh, plane, in_c);
+                tf_dw_fill_few(&source, rows, at, lanes, kh, plane, in_c);
             } else {
-                tf_dw_fill(&source, lanes, base, kh, plane, in_c);
+                if (back > 0) {
+                    tf_dw_shift(&source, -back, kh);
+                }
+                tf_dw_fill(&source, lanes, kh, plane);
             }
             const int32_t channels = tf_min(4, in_c - c);
-            w = tf_dw_channels(lanes + (c - base) * plane, w, to, n, channels, depth_multiplier, plane, words, &s);
+            w = tf_dw_channels(lanes + back * plane, w, to, n, channels, depth_multiplier, plane, words, &s);
             to += channels * depth_multiplier;
         }
     }
