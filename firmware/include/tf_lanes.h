@@ -35,6 +35,34 @@ TF_INLINE int32_t tf_smmul(int32_t a, int32_t b)
 #endif
 }
 
+/* The larger int8 of each of four bytes: SSUB8 leaves the comparison in the GE flags, SEL chooses by them. */
+TF_INLINE uint32_t tf_max8x4(uint32_t a, uint32_t b)
+{
+#if TF_DSP_NATIVE
+    uint32_t result;
+    __asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(result) : "r"(a), "r"(b));
+    return result;
+#else
+    uint32_t result = 0;
+    for (uint32_t i = 0; i < 32u; i += 8u) {
+        result |= (tf_sext8(a >> i) >= tf_sext8(b >> i) ? a : b) & (0xffu << i);
+    }
+    return result;
+#endif
+}
+
+/* The smaller int8 of each of four bytes. */
+TF_INLINE uint32_t tf_min8x4(uint32_t a, uint32_t b)
+{
+    return ~tf_max8x4(~a, ~b);
+}
+
+/* x in each of four bytes. */
+TF_INLINE uint32_t tf_splat8(int32_t x)
+{
+    return 0x01010101u * ((uint32_t)x & 0xffu);
+}
+
 /* x / 2^shift rounded down, clamped to int8; shift, a literal in [0, 31], is part of the instruction. */
 TF_INLINE int32_t tf_ssat8_asr(int32_t x, int32_t shift)
 {

@@ -8,8 +8,8 @@
 
 #if TF_DSP_ASM
 
-/* What one call does. From each plane: outputs two by two while the plane position moves by turn_bytes, then `odd` (0 or
- * 1) one more. plane_step and out_step lead from there to the next channel. The assembly knows the order. */
+/* What one call does. From each plane: outputs two by two while the plane position moves by turn_bytes, then `odd` (0
+ * or 1) one more. plane_step and out_step lead from there to the next channel. The assembly knows the order. */
 typedef struct {
     int32_t odd, turn_bytes, plane_step, out_step, out_c, constants_bytes;
 } tf_dw_run;
@@ -18,14 +18,14 @@ typedef struct {
  * (w1, w2) of the last row, r1 start. Stack: 0 multiplier, 4 add, 8 odd, 12 turn_bytes, 16 constants, 20 their end, 24
  * plane_step, 28 out_step. Constants: eight words a channel. */
 #define TF_DW33_ENTER                                                                                                  \
-    "push {r4-r11, lr}\n\tsub sp, #32\n\tldm r3, {r4-r9}\n\tstrd r4, r5, [sp, #8]\n\tstrd r6, r7, [sp, #24]\n\t"        \
+    "push {r4-r11, lr}\n\tsub sp, #32\n\tldm r3, {r4-r9}\n\tstrd r4, r5, [sp, #8]\n\tstrd r6, r7, [sp, #24]\n\t"       \
     "add r9, r9, r1\n\tstr r9, [sp, #20]\n\tmov r3, r8\n"                                                              \
-    "1:\n\tldm r1!, {r8-r11, lr}\n\tldm r1!, {r4, r5, r6}\n\tstr r1, [sp, #16]\n\tstrd r5, r6, [sp]\n\tmov r1, r4\n\t"  \
+    "1:\n\tldm r1!, {r8-r11, lr}\n\tldm r1!, {r4, r5, r6}\n\tstr r1, [sp, #16]\n\tstrd r5, r6, [sp]\n\tmov r1, r4\n\t" \
     "ldr r12, [sp, #12]\n\tadd r12, r12, r0\n\tcmp r0, r12\n\tbeq 3f\n"                                                \
     "2:\n\t"
 #define TF_DW33_TURN "cmp r0, r12\n\tbne 2b\n3:\n\tldr r4, [sp, #8]\n\tcbz r4, 4f\n\t"
 #define TF_DW33_LEAVE                                                                                                  \
-    "4:\n\tldrd r4, r5, [sp, #24]\n\tadd r0, r0, r4\n\tadd r2, r2, r5\n\tldrd r1, r4, [sp, #16]\n\t"                    \
+    "4:\n\tldrd r4, r5, [sp, #24]\n\tadd r0, r0, r4\n\tadd r2, r2, r5\n\tldrd r1, r4, [sp, #16]\n\t"                   \
     "cmp r1, r4\n\tbne 1b\n\tadd sp, #32\n\tpop {r4-r11, pc}"
 /* Sum in r6 -> output; sums in r6, r7 -> two outputs. */
 #define TF_DW33_ONE(e) "ldrd r4, r5, [sp]\n\tsmmla r6, r6, r4, r5\n\tssat r6, #8, r6, asr #" #e "\n\tstrb r6, [r2]\n\t"

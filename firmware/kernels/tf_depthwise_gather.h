@@ -19,8 +19,8 @@ typedef struct {
     int32_t next_a, next_b, next_c;
 } tf_dw_job;
 
-/* Where a block's columns come from: positions [first, last) lie inside the tensor; a job for each row pair, and for the
- * row of a kernel of one. zeros: in_zero in four bytes. */
+/* Where a block's columns come from: positions [first, last) lie inside the tensor; a job for each row pair, and for
+ * the row of a kernel of one. zeros: in_zero in four bytes. */
 typedef struct {
     uint32_t zeros;
     int32_t first;
@@ -63,8 +63,8 @@ TF_INLINE void tf_dw_four(const int8_t *p, const int8_t *q, uint32_t *dst, int32
  * for 16 values, of the last row: 14 for 8. */
 #define TF_DW_GATHER_ENTER                                                                                             \
     "push {r4-r11, lr}\n\tadd r3, r1, r2\n\tadd r12, r3, r2\n\tadd lr, r12, r2\n\t"                                    \
-    "ldm r0, {r4, r5, r6}\n\tldr r7, [r0, #40]\n\tldrd r8, r9, [r0, #44]\n\tadd r7, r7, r4\n\tadd r8, r8, r5\n\t"     \
-    "add r9, r9, r6\n\tstm r0, {r7, r8, r9}\n\tldr r2, [r0, #28]\n\tcmp r2, #0\n\tbeq 2f\n\tstr r2, [r0, #36]\n"                         \
+    "ldm r0, {r4, r5, r6}\n\tldr r7, [r0, #40]\n\tldrd r8, r9, [r0, #44]\n\tadd r7, r7, r4\n\tadd r8, r8, r5\n\t"      \
+    "add r9, r9, r6\n\tstm r0, {r7, r8, r9}\n\tldr r2, [r0, #28]\n\tcmp r2, #0\n\tbeq 2f\n\tstr r2, [r0, #36]\n"       \
     "1:\n\t"
 #define TF_DW_GATHER_PAIR(next)                                                                                        \
     "ldr r2, [r4]\n\tldr r8, [r5]\n\t"                                                                                 \
@@ -77,9 +77,9 @@ TF_INLINE void tf_dw_four(const int8_t *p, const int8_t *q, uint32_t *dst, int32
     "sxtb16 r2, r7\n\tsxtb16 r9, r8\n\tstrd r2, r9, [r12]" next                                                        \
     "sxtb16 r2, r7, ror #8\n\tsxtb16 r9, r8, ror #8\n\tstrd r2, r9, [lr]" next
 #define TF_DW_GATHER_LAST(next)                                                                                        \
-    "ldr r9, [r0, #20]\n\tldr r2, [r6]\n\tldr r8, [r6, r9]\n\tadd r6, r6, r9, lsl #1\n\t"                            \
-    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                                                    \
-    "sxtb16 r2, r10\n\tstr r2, [r1]" next "sxtb16 r2, r10, ror #8\n\tstr r2, [r3]" next                              \
+    "ldr r9, [r0, #20]\n\tldr r2, [r6]\n\tldr r8, [r6, r9]\n\tadd r6, r6, r9, lsl #1\n\t"                              \
+    "pkhbt r10, r2, r8, lsl #16\n\tpkhtb r7, r8, r2, asr #16\n\t"                                                      \
+    "sxtb16 r2, r10\n\tstr r2, [r1]" next "sxtb16 r2, r10, ror #8\n\tstr r2, [r3]" next                                \
     "sxtb16 r2, r7\n\tstr r2, [r12]" next "sxtb16 r2, r7, ror #8\n\tstr r2, [lr]" next
 /* One more column: a row pair, then the last row beside the zero point. */
 #define TF_DW_GATHER_COUNT                                                                                             \
@@ -97,17 +97,16 @@ TF_INLINE void tf_dw_four(const int8_t *p, const int8_t *q, uint32_t *dst, int32
 
 /* A row pair in blocks of `words` words, and the last rows of odd kernels behind their last pair. */
 #define TF_DW_GATHER(name, body)                                                                                       \
-    static __attribute__((naked, noinline, unused)) void name(                                                         \
-        TF_DW_UNUSED tf_dw_job *job, TF_DW_UNUSED uint32_t *dst, TF_DW_UNUSED int32_t plane_bytes)                     \
+    static __attribute__((naked, noinline, unused)) void name(TF_DW_UNUSED tf_dw_job *job, TF_DW_UNUSED uint32_t *dst, \
+                                                              TF_DW_UNUSED int32_t plane_bytes)                        \
     {                                                                                                                  \
         __asm__ volatile(TF_DW_GATHER_ENTER body "3:\n\tpop {r4-r11, pc}");                                            \
     }
 #define TF_DW_GATHER_PAIRS(words)                                                                                      \
     TF_DW_GATHER(tf_dw_gather_pair_##words, TF_DW_GATHER_PAIR(", #4*" #words "\n\t") TF_DW_GATHER_COUNT)
 #define TF_DW_GATHER_LASTS(words)                                                                                      \
-    TF_DW_GATHER(tf_dw_gather_last_##words,                                                                            \
-                 TF_DW_GATHER_PAIR(", #8\n\t") TF_DW_GATHER_LAST(", #4*" #words "-8\n\t") TF_DW_GATHER_COUNT             \
-                     TF_DW_GATHER_ODD)
+    TF_DW_GATHER(tf_dw_gather_last_##words, TF_DW_GATHER_PAIR(", #8\n\t") TF_DW_GATHER_LAST(", #4*" #words "-8\n\t")   \
+                                                TF_DW_GATHER_COUNT TF_DW_GATHER_ODD)
 TF_DW_GATHER_PAIRS(2)
 TF_DW_GATHER_PAIRS(4)
 TF_DW_GATHER_PAIRS(5)
@@ -260,8 +259,9 @@ TF_INLINE void tf_dw_fill(tf_dw_source *s, uint32_t *lanes, int32_t kh, int32_t 
 }
 
 /* Inputs of one to three channels: byte by byte. at: column of the rows' buffers at position s->first. */
-static __attribute__((noinline, unused)) void tf_dw_fill_few(const tf_dw_source *s, const int8_t *const *rows, int32_t at,
-                                                             uint32_t *lanes, int32_t kh, int32_t plane, int32_t in_c)
+static __attribute__((noinline, unused)) void tf_dw_fill_few(const tf_dw_source *s, const int8_t *const *rows,
+                                                             int32_t at, uint32_t *lanes, int32_t kh, int32_t plane,
+                                                             int32_t in_c)
 {
     for (int32_t c = 0; c < in_c; ++c, lanes += plane) {
         for (int32_t k = 0; k < kh; ++k) {

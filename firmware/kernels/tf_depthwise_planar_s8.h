@@ -179,8 +179,9 @@ TF_INLINE const int32_t *tf_dw_channels(const uint32_t *p, const int32_t *w, int
     if (s->kh == 3 && s->kw == 3 && s->stride <= 2 && depth_multiplier == 1 && s->form == TF_DW_SCALED &&
         s->shift >= 4 && s->shift <= 16 && s->lo == -128 && s->hi == 127) {
         const int32_t turns = n >> 1, odd = n & 1;
-        const tf_dw_run run = {odd,      turns * 12 * s->stride, 4 * plane - turns * 12 * s->stride - 12 * odd,
-                               1 - 2 * turns * s->out_c, s->out_c, channels * 4 * words};
+        const tf_dw_run run = {
+            odd,      turns * 12 * s->stride, 4 * plane - turns * 12 * s->stride - 12 * odd, 1 - 2 * turns * s->out_c,
+            s->out_c, channels * 4 * words};
         tf_dw33(p, w, out, &run, s->stride, s->par, s->shift);
         return w + channels * words;
     }
