@@ -121,12 +121,59 @@ TF_INLINE tf_dw_sums tf_dw_last_row(const uint32_t *p, const int32_t *w, tf_dw_s
     return t;
 }
 
+#if TF_DSP_ASM
+/* Two neighbouring words; neither compiler pairs these loads. offset: bytes, a literal. */
+TF_INLINE void tf_dw_load2(const void *p, int32_t offset, uint32_t *a, uint32_t *b)
+{
+    __asm__ volatile("ldrd %0, %1, [%2, %3]" : "=r"(*a), "=r"(*b) : "r"(p), "i"(offset));
+}
+
+/* Column k for four outputs of stride 1: loads what it is the first to need. */
+#define TF_DW_WIDE_TAP(k)                                                                                              \
+    if ((k) < s->kw) {                                                                                                 \
+        if (((s->par + (k) + 3) & 1) == 0) {                                                                           \
+            const int32_t at = s->par + (k) + 3;                                                                       \
+            tf_dw_load2(p, at / 2 * 4 * s->kh, &d[at], &d[at + 1]);                                                    \
+        }                                                                                                              \
+        if (((k)&1) == 0) {                                                                                            \
+            tf_dw_load2(w, 4 * (k), &v[k], &v[(k) + 1]);                                                               \
+        }                                                                                                              \
+        t.a0 = tf_smlad(d[s->par + (k)], v[k], t.a0);                                                                  \
+        t.a1 = tf_smlad(d[s->par + (k) + 1], v[k], t.a1);                                                              \
+        t.a2 = tf_smlad(d[s->par + (k) + 2], v[k], t.a2);                                                              \
+        t.a3 = tf_smlad(d[s->par + (k) + 3], v[k], t.a3);                                                              \
+    }
+
+/* A row pair of 4 to 8 columns, four outputs, stride 1. */
+TF_INLINE tf_dw_sums tf_dw_wide(const uint32_t *p, const int32_t *w, tf_dw_sums t, const tf_dw_shape *s)
+{
+    uint32_t d[14], v[8];
+    tf_dw_load2(p, 0, &d[0], &d[1]);
+    tf_dw_load2(p, 4 * s->kh, &d[2], &d[3]);
+    TF_DW_WIDE_TAP(0)
+    TF_DW_WIDE_TAP(1)
+    TF_DW_WIDE_TAP(2)
+    TF_DW_WIDE_TAP(3)
+    TF_DW_WIDE_TAP(4)
+    TF_DW_WIDE_TAP(5)
+    TF_DW_WIDE_TAP(6)
+    TF_DW_WIDE_TAP(7)
+    return t;
+}
+#endif
+
 /* Sums of g (1, 2 or 4) neighbouring outputs; p: position 0 of the first one's columns. */
 TF_INLINE tf_dw_sums tf_dw_accumulate(const uint32_t *p, const int32_t *w, int32_t start, int32_t g,
                                       const tf_dw_shape *s)
 {
     tf_dw_sums t = {start, start, start, start};
-    for (int32_t j = 0; j < s->kh / 2; ++j) {
+    for (int32_t j = 0; j < s->kh / 2; ++j, p += 2, w += s->kw) {
+#if TF_DSP_ASM
+        if (g == 4 && s->stride == 1 && s->kw >= 4 && s->kw <= 8) {
+            t = tf_dw_wide(p, w, t, s);
+            continue;
+        }
+#endif
         TF_DW_TAP(0)
         TF_DW_TAP(1)
         TF_DW_TAP(2)
@@ -137,8 +184,6 @@ TF_INLINE tf_dw_sums tf_dw_accumulate(const uint32_t *p, const int32_t *w, int32
         for (int32_t k = 7; k < s->kw; ++k) {
             TF_DW_TAP(k)
         }
-        p += 2;
-        w += s->kw;
     }
     return (s->kh & 1) != 0 ? tf_dw_last_row(p, w, t, g, s) : t;
 }
@@ -186,11 +231,17 @@ TF_INLINE const int32_t *tf_dw_channels(const uint32_t *p, const int32_t *w, int
         return w + channels * words;
     }
 #endif
+#if TF_DSP_ASM
+    __asm__ volatile("" ::: "memory"); /* the planes are complete before the assembly reads them, and read before ... */
+#endif
     for (; channels > 0; --channels, p += plane) {
         for (int32_t m = 0; m < depth_multiplier; ++m, w += words) {
             tf_dw_channel(p, w, w + words - tail, out++, n, s);
         }
     }
+#if TF_DSP_ASM
+    __asm__ volatile("" ::: "memory"); /* ... the next ones are filled */
+#endif
     return w;
 }
 
