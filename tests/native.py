@@ -15,6 +15,7 @@ from tests.c_host import STRICT
 from tinyforge.codegen.generate import generate, lower_graph
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import MemoryPlan
+from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import Schedule
 from tinyforge.ir.types import Array
 
@@ -29,6 +30,7 @@ class Job:
     schedule: Schedule
     plan: MemoryPlan
     data: Array
+    calls: tuple[KernelCall, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def run_jobs(folder: Path, jobs: Sequence[Job], flags: Sequence[str] = ("-O1", *
     names = [f"n{i}" for i in range(len(jobs))]
     sources = []
     for name, job in zip(names, jobs, strict=True):
-        tree = generate(job.graph, job.schedule, job.plan, lower_graph(job.graph), name)
+        tree = generate(job.graph, job.schedule, job.plan, job.calls or lower_graph(job.graph), name)
         for file, text in tree.files.items():
             (folder / file).write_text(text)
         sources += [f"{name}.c", f"{name}_weights.c"]

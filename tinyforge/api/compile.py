@@ -109,7 +109,7 @@ def compile(
     found = optimise(network.graph, calls, _arena_limit(settings, target), _wishes(settings), where=target.name)
     info = build_record(network, found, settings, target, prefix)
     with _replacing(folder) as fresh:
-        result = _Writer(fresh, network, found, calls, target, progress).write(info)
+        result = _Writer(fresh, network, found, found.calls or calls, target, progress).write(info)
         if dump:
             write_dump(fresh, network.graph, found)
     return replace(result, out=folder)

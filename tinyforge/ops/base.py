@@ -78,6 +78,10 @@ class Op(OpBase):
         """The kernel call that computes this operator in C."""
         raise NotImplementedError
 
+    def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
+        """Slower calls that do what ``call`` of ``lower`` does with less scratch, the fastest first."""
+        return ()
+
 
 def input_window(op: Op, ins: Sequence[Tensor], outs: Sequence[Tensor], index: int, window: Window) -> Window:
     """Clipped window of input ``index`` needed for ``window`` of the output."""

@@ -27,14 +27,16 @@ class Planes:
     scratch_bytes: int
 
 
-def plane_layout(kh: int, kw: int, stride: int, width: int, channels: int, pad_left: int) -> Planes:
-    """The largest block that keeps to SCRATCH_LIMIT; whole rows of ``width`` outputs where they fit."""
+def plane_layout(
+    kh: int, kw: int, stride: int, width: int, channels: int, pad_left: int, limit: int = SCRATCH_LIMIT
+) -> Planes:
+    """The largest block that keeps to ``limit``; whole rows of ``width`` outputs where they fit."""
     par = pad_left & 1  # the tensor's columns then begin at an even position
     best = None
     for block in range(4, -(-width // 4) * 4 + 1, 4):
         pairs = (par + (block - 1) * stride + kw + 1) // 2 + 1
         layout = Planes(block, pairs * kh, par, 4 * pairs * kh * min(channels, 4))
-        if best is None or layout.scratch_bytes <= SCRATCH_LIMIT:
+        if best is None or layout.scratch_bytes <= limit:
             best = layout
     assert best is not None
     return best

@@ -12,6 +12,7 @@ from tinyforge.ir.memory_plan import MemoryPlan
 from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import FusedStage, Schedule
 from tinyforge.memory.plan import plan_memory
+from tinyforge.ops.base import Op
 from tinyforge.ops.stage_windows import executed_macs, walk_stage
 from tinyforge.schedule.explain import explain, refusal
 from tinyforge.schedule.network import (
@@ -85,12 +86,25 @@ class _Answer:
         return self.plan.arena_bytes
 
 
+def _variants(graph: Graph, calls: Sequence[KernelCall]) -> tuple[tuple[KernelCall, ...], ...]:
+    """For each operator its kernel calls, fastest first, with less and less scratch."""
+    found = []
+    for node, call in zip(graph.nodes, calls, strict=True):
+        assert isinstance(node.op, Op)
+        slim = node.op.lower_slim(call, graph.ins(node), graph.outs(node)) if call.scratch_bytes else ()
+        found.append((call, *(s for s in slim if s.scratch_bytes < call.scratch_bytes)))
+    return tuple(found)
+
+
 class _Search:
     """One question about one network."""
 
     def __init__(self, graph: Graph, calls: Sequence[KernelCall], limit: int, options: Options, where: str) -> None:
         self.graph, self.calls, self.limit, self.options, self.where = graph, calls, limit, options, where
-        self.space: Space = make_space(graph, calls)
+        self.variants: tuple[tuple[KernelCall, ...], ...] = ()
+        if options.objective == "sram" and options.schedule == "auto":
+            self._use_slim()
+        self.space: Space = make_space(graph, self.calls)
         self.fed = options.input == "rows"
         self.total = max(self.space.total_macs, 1)
         self.base = None if self.fed else self._answer(self._layers(), effort=20_000)
@@ -114,7 +128,34 @@ class _Search:
             best = self._fastest()
         if best is None or best.nbytes > self.limit:
             raise DoesNotFit(self._refusal(best))
-        return self._result(best)
+        return self._result(self._faster_kernels(best))
+
+    def _use_slim(self) -> None:
+        """From now on every operator takes its call with the least scratch."""
+        self.variants = _variants(self.graph, self.calls)
+        self.calls = tuple(v[-1] for v in self.variants)
+
+    def _faster_kernels(self, best: _Answer) -> _Answer:
+        """The same schedule with faster kernels back wherever their scratch does not raise the peak."""
+        if not self.variants:
+            return best
+        slim = self.calls
+        alive = [0] * len(slim)
+        for buffer in best.plan.timeline:
+            for step in range(buffer.first_use, min(buffer.last_use, len(slim) - 1) + 1):
+                alive[step] += buffer.nbytes
+        limit = max(best.nbytes, 0)
+        for share in (1.0, 0.6, 0.3):
+            room = [share * (limit - a) for a in alive]
+            self.calls = tuple(
+                next((c for c in v if c.scratch_bytes <= r + v[-1].scratch_bytes), v[-1])
+                for v, r in zip(self.variants, room, strict=True)
+            )
+            answer = self._answer(best.path, effort=4000)
+            if answer.nbytes <= best.nbytes:
+                return answer
+        self.calls = slim
+        return best
 
     def _most_macs(self) -> float:
         return self.options.factor * self.total + 1e-6
@@ -185,6 +226,12 @@ class _Search:
             best = self._fits(self.edges, top, most)
             if best is not None and (edges is None or best.macs <= 1.02 * self.total):
                 return best
+        return self._smallest_slim()
+
+    def _smallest_slim(self) -> _Answer | None:
+        """The least SRAM of all, with kernels of little scratch."""
+        self._use_slim()
+        self.space = make_space(self.graph, self.calls)
         return self._smallest()
 
     def _fits(self, edges: Edges, limit: int, most: float) -> _Answer | None:
@@ -286,6 +333,7 @@ class _Search:
             layerwise_bytes=base_bytes,
             explanation=explain(space, best.schedule, best.plan, best.macs, base_bytes, self.limit, self.considered),
             estimated_cycles=int(best.path.cycles),
+            calls=tuple(self.calls),
             stages=tuple(
                 StageCost(e.first, e.last, e.nbytes, e.macs, sum(space.macs[e.first : e.last + 1]), int(e.cycles))
                 for e in best.path.edges
@@ -300,7 +348,7 @@ class _Search:
     def _refusal(self, best: _Answer | None) -> str:
         base_bytes = self.base.nbytes if self.base else self._answer_whole()
         if self.options.objective != "sram" and self.options.schedule == "auto":
-            best = self._smallest() or best
+            best = self._smallest_slim() or best
         if best is None:
             best = self.base
         least = None

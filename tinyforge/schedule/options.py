@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tinyforge.errors import UsageError
 from tinyforge.ir.memory_plan import MemoryPlan
+from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import Schedule
 
 OBJECTIVES = ("balanced", "sram", "latency")
@@ -72,7 +73,8 @@ class ScheduleResult:
     family: what was searched. lower_bound: bytes below which no schedule of the family comes within the limits, by the
     closed forms of stage costs; proven_optimal: the plan reaches it and nothing was left out. considered: stages (or
     schedules) looked at. layerwise_bytes: what layer by layer would need. estimated_cycles: for comparing schedules.
-    explanation: why this one. stages: costs of the stages in order.
+    explanation: why this one. stages: costs of the stages in order. calls: the kernel calls the plan is made for, some
+    with less scratch than those given.
     """
 
     schedule: Schedule
@@ -87,6 +89,7 @@ class ScheduleResult:
     explanation: tuple[str, ...]
     estimated_cycles: int = 0
     stages: tuple[StageCost, ...] = ()
+    calls: tuple[KernelCall, ...] = ()
 
     @property
     def mac_factor(self) -> float:
