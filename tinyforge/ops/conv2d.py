@@ -92,26 +92,6 @@ class Conv2D(Op):
         return acc.astype(np.int64).reshape(1, oh, ow, -1)
 
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
-        return self._lower(ins, outs, packed=True)
-
-    def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
-        if ins[1].type.zero_point or not call.scratch_bytes:
-            return ()
-        most, scratch, _ = self._gathering(ins, 0)
-        literals = tuple((name, most if name == "most" else value) for name, value in call.literals)
-        return replace(call, literals=literals, scratch_bytes=scratch), self._lower(ins, outs, packed=False)
-
-    def _gathering(self, ins: Sequence[Tensor], limit: int) -> tuple[int, int, bool]:
-        """Pixels done at a time to keep to ``limit``, bytes of scratch, and whether windows are gathered whole."""
-        _, kh, kw, c = ins[1].shape
-        steps = steps_of(kh * kw * c)
-        direct = self._pointwise(ins) and c >= STEP
-        whole = not direct and (kw * c % STEP != 0 or kw * c < SHORTEST_ROW)
-        raw = 0 if direct else STEP * steps if whole else kw * c
-        most = next((p for p in (3, 2) if p * (2 * STEP * steps + raw) <= limit), 2 if direct else 1)
-        return most, max(most, 2) * 2 * STEP * steps + most * raw, whole
-
-    def _lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor], packed: bool) -> KernelCall:
         axes = self.axes(ins, outs, 0)
         assert axes is not None
         rescale = self._rescale(ins, outs)
@@ -123,11 +103,27 @@ class Conv2D(Op):
             inputs=(RowInput(0, kh, axes[0], axes[1], self.dilation[0]),),
             merge_rows=self._pointwise(ins),
         )
-        if packed:
-            stream = pack_matmul(weights_without_zero(ins).reshape(oc, -1), folded_bias(ins), rescale, GROUP)
-            if stream is not None:
-                return self._packed_call(call, ins, stream)
+        packed = pack_matmul(weights_without_zero(ins).reshape(oc, -1), folded_bias(ins), rescale, GROUP)
+        if packed is not None:
+            return self._packed_call(call, ins, packed)
         return self._plain_call(call, ins, outs, rescale)
+
+    def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
+        if ins[1].type.zero_point or not call.scratch_bytes:
+            return ()
+        most, scratch, _ = self._gathering(ins, 0)
+        literals = tuple((name, most if name == "most" else value) for name, value in call.literals)
+        return (replace(call, literals=literals, scratch_bytes=scratch),)
+
+    def _gathering(self, ins: Sequence[Tensor], limit: int) -> tuple[int, int, bool]:
+        """Pixels done at a time to keep to ``limit``, bytes of scratch, and whether windows are gathered whole."""
+        _, kh, kw, c = ins[1].shape
+        steps = steps_of(kh * kw * c)
+        direct = self._pointwise(ins) and c >= STEP
+        whole = not direct and (kw * c % STEP != 0 or kw * c < SHORTEST_ROW)
+        raw = 0 if direct else STEP * steps if whole else kw * c
+        most = next((p for p in (3, 2) if p * (2 * STEP * steps + raw) <= limit), 2 if direct else 1)
+        return most, max(most, 2) * 2 * STEP * steps + most * raw, whole
 
     def _pointwise(self, ins: Sequence[Tensor]) -> bool:
         """Whether every output pixel reads the one input pixel at its place."""

@@ -86,19 +86,6 @@ class DepthwiseConv2D(Op):
         return acc
 
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
-        return self._lower(ins, outs, planar=True)
-
-    def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
-        if ins[1].type.zero_point or not call.scratch_bytes:
-            return ()
-        _, kh, kw, _ = ins[1].shape
-        layout = plane_layout(kh, kw, self.stride[1], outs[0].shape[2], ins[0].shape[3], self.padding[2], 0)
-        fields = {"block": layout.block, "plane": layout.plane}
-        literals = tuple((name, fields.get(name, value)) for name, value in call.literals)
-        small = replace(call, literals=literals, scratch_bytes=layout.scratch_bytes)
-        return small, self._lower(ins, outs, planar=False)
-
-    def _lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor], planar: bool) -> KernelCall:
         axes = self.axes(ins, outs, 0)
         assert axes is not None
         _, kh, kw, _ = ins[1].shape
@@ -111,7 +98,7 @@ class DepthwiseConv2D(Op):
             ("depth_multiplier", self.multiplier),
             ("stride_w", self.stride[1]),
         )
-        if (self.dilation[1] == 1 or kw == 1) and kh <= MAX_ROWS and planar:
+        if (self.dilation[1] == 1 or kw == 1) and kh <= MAX_ROWS:
             return self._lower_planar(ins, outs, rows, shape)
         lo, hi = activation_range(self.activation, outs[0].type)
         return KernelCall(
@@ -131,6 +118,15 @@ class DepthwiseConv2D(Op):
                 ("hi", hi),
             ),
         )
+
+    def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
+        if ins[1].type.zero_point or not call.scratch_bytes:
+            return ()
+        _, kh, kw, _ = ins[1].shape
+        layout = plane_layout(kh, kw, self.stride[1], outs[0].shape[2], ins[0].shape[3], self.padding[2], 0)
+        fields = {"block": layout.block, "plane": layout.plane}
+        literals = tuple((name, fields.get(name, value)) for name, value in call.literals)
+        return (replace(call, literals=literals, scratch_bytes=layout.scratch_bytes),)
 
     def _lower_planar(
         self,

@@ -1,7 +1,7 @@
 """Estimated instructions of kernels: what decides band heights, chunk widths and the fastest schedule.
 
 A node costs a fixed amount per call of its kernel (one row segment), per output pixel and per multiply-accumulate. The
-factors are rounded counts of the portable kernels on a Cortex-M7; only their ratios matter for choosing.
+factors are rounded counts of the packed kernels on a Cortex-M7; only their ratios matter for choosing.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
 from tinyforge.ops.base import Op
 
-PER_MAC = {"depthwise_conv2d": 3.0, "average_pool2d": 2.0, "max_pool2d": 2.0}
-PER_ELEMENT = {"conv2d": 12.0, "depthwise_conv2d": 14.0, "fully_connected": 12.0}
-PER_CALL = 90
+PER_MAC = {"depthwise_conv2d": 1.5}
+PER_ELEMENT = {"conv2d": 7.0, "depthwise_conv2d": 9.0, "fully_connected": 7.0}
+PER_CALL = 170
 PER_ROW_POINTER = 8
-PER_PIECE = 35
+PER_PIECE = 60
 """Working out one node's window in one piece, and calling its function."""
 
 
@@ -39,7 +39,7 @@ def node_cost(graph: Graph, call: KernelCall, index: int) -> NodeCost:
         return NodeCost(PER_CALL, 1.0, 0)
     height, width, channels = outs[0].type.hwc
     macs = node.op.macs(ins, outs)
-    per_pixel = PER_MAC.get(kind, 1.1) * macs / max(height * width, 1) + PER_ELEMENT.get(kind, 8.0) * channels
+    per_pixel = PER_MAC.get(kind, 0.75) * macs / max(height * width, 1) + PER_ELEMENT.get(kind, 8.0) * channels
     if call.form == "reduce":
         height, width, channels = ins[0].type.hwc
         per_pixel = 4.0 * channels

@@ -6,6 +6,7 @@ least bytes for given work are found by bisection over the bytes that occur. Exa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -137,17 +138,26 @@ def shortest(space: Space, edges: Edges, limit: int, key: Key) -> Path | None:
     return Path(tuple(reversed(found)))
 
 
-def smallest(space: Space, edges: Edges, most_macs: float) -> Path | None:
-    """The path of least bytes with at most ``most_macs``; of those the one of least MACs."""
+def within(space: Space, edges: Edges, limit: int, most_macs: float, most_cycles: float) -> Path | None:
+    """A path within ``limit`` bytes and both limits of work, the fastest or the one of fewest MACs."""
+    for key in (by_cycles, by_macs):
+        path = shortest(space, edges, limit, key)
+        if path is None:
+            return None
+        if path.macs <= most_macs and path.cycles <= most_cycles:
+            return path
+    return None
+
+
+def smallest(space: Space, edges: Edges, most_macs: float, most_cycles: float = math.inf) -> Path | None:
+    """The path of least bytes with at most ``most_macs`` and ``most_cycles``."""
     sizes = edges.sizes()
     low, high = 0, len(sizes) - 1
-    best = shortest(space, edges, sizes[high], by_macs) if sizes else None
-    if best is None or best.macs > most_macs:
-        return None
-    while low < high:
+    best = within(space, edges, sizes[high], most_macs, most_cycles) if sizes else None
+    while best is not None and low < high:
         middle = (low + high) // 2
-        path = shortest(space, edges, sizes[middle], by_macs)
-        if path is not None and path.macs <= most_macs:
+        path = within(space, edges, sizes[middle], most_macs, most_cycles)
+        if path is not None:
             best, high = path, middle
         else:
             low = middle + 1

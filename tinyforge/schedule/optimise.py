@@ -108,6 +108,7 @@ class _Search:
         self.fed = options.input == "rows"
         self.total = max(self.space.total_macs, 1)
         self.base = None if self.fed else self._answer(self._layers(), effort=20_000)
+        self.cycles = options.max_cycle_factor * sum(self.space.layer_cycles) if self.fed else math.inf
         self.considered = 1
         self.edges: Edges | None = None
         self.bound = 0
@@ -171,7 +172,7 @@ class _Search:
         extra = self._extra()
         start = max(self.space.layer_bytes, default=0) if self.base else 2 * sum(self.space.nbytes) + 64
         few = few_edges(self.space, Limits(start, extra, fed=self.fed))
-        path = smallest(self.space, few, most)
+        path = smallest(self.space, few, most, self.cycles) or smallest(self.space, few, most)
         self.considered += few.considered
         self.edges = few
         if self.options.level == "full":
@@ -184,13 +185,19 @@ class _Search:
             return self.base
         return best
 
+    def _promising(self, edges: Edges, few: Edges, most: float) -> tuple[Path | None, Edges, float]:
+        """The path of least bytes, the edges it is made of, and the limit of cycles it keeps."""
+        for cycles in (self.cycles, math.inf):
+            for source in (edges, few):
+                path = smallest(self.space, source, most, cycles)
+                if path is not None:
+                    return path, source, cycles
+        return None, edges, math.inf
+
     def _finalists(self, edges: Edges, few: Edges, most: float) -> list[_Answer]:
         """Exact plans of the paths that promise least, until none left can be better than the best found."""
         sizes = sorted({*edges.sizes(), *few.sizes()})
-        path = smallest(self.space, edges, most)
-        source = edges
-        if path is None:
-            path, source = smallest(self.space, few, most), few
+        path, source, cycles = self._promising(edges, few, most)
         if path is None:
             return []
         self.bound = path.nbytes
@@ -201,7 +208,7 @@ class _Search:
                 break
             for key in (by_cycles, by_macs):
                 candidate = shortest(self.space, source, size, key)
-                if candidate is None or candidate.macs > most:
+                if candidate is None or candidate.macs > most or candidate.cycles > cycles:
                     continue
                 schedule = candidate.schedule(self.space, self.fed)
                 if schedule not in seen and len(seen) < 2 * FINALISTS:

@@ -24,7 +24,8 @@ class Options:
     objective: ``balanced`` and ``latency``: fewest estimated cycles that fit, of those the smallest; ``sram``: least
     SRAM with at most ``max_mac_factor`` times the network's own MACs (default 1.10). schedule: the family. Without a
     factor the first two objectives have no limit. input: ``rows`` feeds the input row by row. level: ``fast`` looks
-    at fully cached stages of few shapes only.
+    at fully cached stages of few shapes only. max_cycle_factor: for ``sram`` with a
+    row-fed input, estimated cycles over those of layer by layer, at most, where any schedule can keep it.
     """
 
     objective: str = "balanced"
@@ -32,6 +33,7 @@ class Options:
     max_mac_factor: float | None = None
     input: str = "whole"
     level: str = "full"
+    max_cycle_factor: float = 1.30
 
     def __post_init__(self) -> None:
         for what, value, choices in (
