@@ -201,9 +201,9 @@ class _Walk:
         _, rows, cols = entry
         overlap_rows = self.bands > 1 and rows[2] - rows[1] > rows[0]
         if whole:
-            return (
-                [self._choice(node, rows, cols, CACHED, self.space.nbytes[node.output])] if self.limits.caches else []
-            )
+            if not self.limits.caches or not self._complete(node.output, rows, cols):
+                return []
+            return [self._choice(node, rows, cols, CACHED, self.space.nbytes[node.output])]
         if not self.limits.caches:
             return [self._choice(node, rows, cols, None)]
         if not overlap_rows:
@@ -213,6 +213,11 @@ class _Walk:
         if self.limits.recompute:
             found.append(self._choice(node, rows, cols, COLUMNS_CACHED if self.chunked else None))
         return found
+
+    def _complete(self, tensor: int, rows: Span, cols: Span) -> bool:
+        """Whether the stage computes all of a tensor that is read outside it too: strided readers may skip the end."""
+        spans = ((rows, self.bands, self.space.height[tensor]), (cols, self.pieces, self.space.width[tensor]))
+        return all(lo <= 0 and (n - 1) * step + hi >= extent and hi - lo >= step for (step, lo, hi), n, extent in spans)
 
     def _choice(self, node: WindowedNode, rows: Span, cols: Span, mode: TensorMode | None, whole: int = 0) -> _Choice:
         """The output of ``node`` held as ``mode`` says (None: recomputed)."""
