@@ -90,18 +90,22 @@ TF_INLINE void tf_conv2d_packed_s8(const int8_t *const *rows, int32_t in_x0, int
         for (int32_t ky = 0; ky < kh; ++ky) {
             const int8_t *from = raw;
             int32_t pixel_bytes = window;
-            if (!whole && inside && rows[ky] != NULL) {
-                from = rows[ky] + (first - in_x0) * in_c;
-                pixel_bytes = stride_w * in_c;
-            } else {
-                int8_t *to_raw = raw + (whole ? ky * row_bytes : 0);
-                for (int32_t p = 0; p < pixels; ++p) {
-                    if (inside && rows[ky] != NULL) {
-                        tf_copy_s8(to_raw, rows[ky] + (first + p * stride_w - in_x0) * in_c, row_bytes);
-                    } else {
-                        tf_gather_s8(to_raw, rows[ky], in_x0, first + p * stride_w, kw, dilation_w, in_w, in_c,
-                                     in_zero);
+            int8_t *to_raw = raw + (whole ? ky * row_bytes : 0);
+            if (inside && rows[ky] != NULL) {
+                const int8_t *row = rows[ky] + (first - in_x0) * in_c;
+                if (whole) {
+                    for (int32_t p = 0; p < pixels; ++p) {
+                        tf_copy_s8(to_raw, row, row_bytes);
+                        row += stride_w * in_c;
+                        to_raw += window;
                     }
+                } else {
+                    from = row;
+                    pixel_bytes = stride_w * in_c;
+                }
+            } else {
+                for (int32_t p = 0; p < pixels; ++p) {
+                    tf_gather_s8(to_raw, rows[ky], in_x0, first + p * stride_w, kw, dilation_w, in_w, in_c, in_zero);
                     to_raw += window;
                 }
             }
