@@ -6,8 +6,6 @@
 #include "tf_lanes.h"
 #include "tf_runtime.h"
 
-#define TF_DW_MAX_ROWS 32
-
 /* A row pair a, b (and the last row c) of four channels: bytes to the next column (0 in padding), how many times two
  * columns, whether one more; bytes to the next four channels. The assembly below knows the order. */
 typedef struct {
@@ -25,7 +23,7 @@ typedef struct {
     uint32_t zeros;
     int32_t first;
     int32_t last;
-    tf_dw_job jobs[TF_DW_MAX_ROWS / 2];
+    tf_dw_job *jobs;
 } tf_dw_source;
 
 /* Writes the zero point into positions [from, to) of `planes` planes. */

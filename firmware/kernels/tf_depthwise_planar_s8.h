@@ -254,7 +254,9 @@ TF_INLINE void tf_depthwise_planar_s8(const int8_t *const *rows, int32_t in_x0, 
 {
     const tf_dw_shape s = {kh, kw, stride_w, par, in_c * depth_multiplier, form, shift, rounding, out_zero, lo, hi};
     uint32_t *const lanes = (uint32_t *)scratch;
+    tf_dw_job one[1], two[2], four[4], sixteen[16]; /* kh is a literal: only one of them remains */
     tf_dw_source source;
+    source.jobs = kh <= 3 ? one : (kh <= 5 ? two : (kh <= 9 ? four : sixteen));
     source.zeros = 0x01010101u * (uint32_t)(uint8_t)(int8_t)in_zero;
     for (int32_t x = x0; x < x1; x += block) {
         const int32_t n = tf_min(block, x1 - x);
