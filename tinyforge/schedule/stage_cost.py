@@ -249,7 +249,7 @@ class _Walk:
         )
 
     def _cycles(self, node: WindowedNode, made_r: int, made_c: int, calls: int) -> float:
-        return node.cost.pixel * made_r * made_c + node.cost.call * calls + PER_PIECE * self.bands * self.pieces
+        return node.cost.of(calls, made_r * made_c) + PER_PIECE * self.bands * self.pieces
 
     def finish(self, first: int, labels: dict[Pending, list[Label]]) -> Iterator[Edge]:
         """Stages that begin with node ``first``: everything pending comes from outside."""
