@@ -22,9 +22,9 @@ static TF_OP void tiny_movements_op00_split(void)
 {
     for (int32_t y = 0; y < 1; ++y) {
         const int8_t *rows0[1];
-        tf_rows(rows0, 1, y, 1, 1, ARENA(const int8_t, 0), 80, 0, 0);
-        int8_t *const out0 = ARENA(int8_t, 80) + y * 20;
-        int8_t *const out1 = ARENA(int8_t, 120) + y * 60;
+        tf_rows(rows0, 1, y, 1, 1, ARENA(const int8_t, 80), 80, 0, 0);
+        int8_t *const out0 = ARENA(int8_t, 60) + y * 20;
+        int8_t *const out1 = ARENA(int8_t, 0) + y * 60;
         tf_take_row(rows0, 0, out0, 0, 20, /*stride*/ 1, /*begin*/ 0, /*in_pixel*/ 4, /*at_c*/ 0, /*runs*/ 1, /*run*/ 1, /*step*/ 0);
         tf_take_row(rows0, 0, out1, 0, 20, /*stride*/ 1, /*begin*/ 0, /*in_pixel*/ 4, /*at_c*/ 1, /*runs*/ 1, /*run*/ 3, /*step*/ 0);
         TF_TRACE(0, 0, out0, y * 20, 20);
@@ -37,8 +37,8 @@ static TF_OP void tiny_movements_op01_pad(void)
 {
     for (int32_t y = 0; y < 5; ++y) {
         const int8_t *rows0[1];
-        tf_rows(rows0, 1, y - 1, 1, 4, ARENA(const int8_t, 80), 5, 0, 0);
-        int8_t *const out0 = ARENA(int8_t, 180) + y * 7;
+        tf_rows(rows0, 1, y - 1, 1, 4, ARENA(const int8_t, 60), 5, 0, 0);
+        int8_t *const out0 = ARENA(int8_t, 140) + y * 7;
         tf_pad_row(rows0, 0, out0, 0, 7, /*in_w*/ 5, /*left*/ 0, /*in_pixel*/ 1, /*before*/ 0, /*out_pixel*/ 1, /*element*/ 1, /*value*/ 7);
         TF_TRACE(1, 0, out0, y * 7, 7);
     }
@@ -49,8 +49,8 @@ static TF_OP void tiny_movements_op02_resize_bilinear(void)
 {
     for (int32_t y = 0; y < 5; ++y) {
         const int8_t *rows0[2];
-        tf_rows(rows0, 2, tf_floor_div(y * 819 - 103, 1024), 1, 4, ARENA(const int8_t, 120), 15, 0, 0);
-        int8_t *const out0 = ARENA(int8_t, 60) + y * 21;
+        tf_rows(rows0, 2, tf_floor_div(y * 819 - 103, 1024), 1, 4, ARENA(const int8_t, 0), 15, 0, 0);
+        int8_t *const out0 = ARENA(int8_t, 176) + y * 21;
         tf_resize_bilinear_s8(rows0, 0, out0, 0, 7, y, /*in_w*/ 5, /*channels*/ 3, /*h_scale*/ 819, /*h_offset*/ -103, /*w_scale*/ 731, /*w_offset*/ -147, /*half_up*/ 0);
         TF_TRACE(2, 0, out0, y * 21, 21);
     }
@@ -61,9 +61,9 @@ static TF_OP void tiny_movements_op03_concatenation(void)
 {
     for (int32_t y = 0; y < 1; ++y) {
         const int8_t *rows0[1];
-        tf_rows(rows0, 1, y, 1, 1, ARENA(const int8_t, 180), 35, 0, 0);
+        tf_rows(rows0, 1, y, 1, 1, ARENA(const int8_t, 140), 35, 0, 0);
         const int8_t *rows1[1];
-        tf_rows(rows1, 1, y, 1, 1, ARENA(const int8_t, 60), 105, 0, 0);
+        tf_rows(rows1, 1, y, 1, 1, ARENA(const int8_t, 176), 105, 0, 0);
         int8_t *const out0 = ARENA(int8_t, 0) + y * 140;
         tf_place_row(rows0, 0, out0, 0, 35, /*in_w*/ 16777216, /*at_x*/ 0, /*in_pixel*/ 1, /*out_pixel*/ 4, /*at_c*/ 0);
         tf_place_row(rows1, 0, out0, 0, 35, /*in_w*/ 16777216, /*at_x*/ 0, /*in_pixel*/ 3, /*out_pixel*/ 4, /*at_c*/ 1);
@@ -80,7 +80,7 @@ static TF_OP void tiny_movements_op04_transpose(void)
 
 int8_t *tiny_movements_input(void)
 {
-    return ARENA(int8_t, 0);
+    return ARENA(int8_t, 80);
 }
 
 int8_t *tiny_movements_output(void)
