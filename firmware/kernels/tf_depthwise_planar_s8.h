@@ -258,6 +258,7 @@ TF_INLINE void tf_depthwise_planar_s8(const int8_t *const *rows, int32_t in_x0, 
     tf_dw_source source;
     source.jobs = kh <= 3 ? one : (kh <= 5 ? two : (kh <= 9 ? four : sixteen));
     source.zeros = 0x01010101u * (uint32_t)(uint8_t)(int8_t)in_zero;
+    lanes[tf_min(in_c, 4) * plane - 1] = source.zeros; /* cores read ahead to the planes' end: never what is not set */
     for (int32_t x = x0; x < x1; x += block) {
         const int32_t n = tf_min(block, x1 - x);
         const int32_t left = x * stride_w - pad_left;

@@ -122,8 +122,16 @@ class Conv2D(Op):
         direct = self._pointwise(ins) and c >= STEP
         whole = not direct and (kw * c % STEP != 0 or kw * c < SHORTEST_ROW)
         raw = 0 if direct else STEP * steps if whole else kw * c
-        most = next((p for p in (3, 2) if p * (2 * STEP * steps + raw) <= limit), 2 if direct else 1)
+        widest = self._widest_block(ins)
+        fitting = (p for p in (3, 2) if p <= widest and p * (2 * STEP * steps + raw) <= limit)
+        most = min(next(fitting, 2 if direct else 1), widest)
         return most, max(most, 2) * 2 * STEP * steps + most * raw, whole
+
+    def _widest_block(self, ins: Sequence[Tensor]) -> int:
+        """The most pixels that ``tf_block`` of the kernel ever takes at once from a row: 4 are done as 2 + 2."""
+        _, height, width, _ = self.infer(ins)[0]
+        pixels = height * width if self._pointwise(ins) else width
+        return 2 if pixels == 4 else min(pixels, 3)
 
     def _pointwise(self, ins: Sequence[Tensor]) -> bool:
         """Whether every output pixel reads the one input pixel at its place."""
