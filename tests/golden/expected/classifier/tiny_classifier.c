@@ -54,7 +54,7 @@ static TF_OP void tiny_classifier_op02_conv2d(const tf_window *w)
         const int8_t *rows0[2];
         tf_rows(rows0, 2, y * 2, 1, 8, ARENA(const int8_t, 260), 16, w[1].row0, 0);
         int8_t *const out0 = ARENA(int8_t, 0) + y * 16 + w[2].cols.lo * 4;
-        tf_conv2d_packed_s8(rows0, w[1].col0, out0, w[2].cols.lo, w[2].cols.hi, tiny_classifier_op02_packed, ARENA(void, 324), /*kh*/ 2, /*kw*/ 2, /*in_w*/ 8, /*in_c*/ 4, /*out_c*/ 4, /*stride_w*/ 2, /*dilation_w*/ 1, /*pad_left*/ 0, /*in_zero*/ -128, /*whole*/ 1, /*most*/ 3, /*line*/ 0, /*lo*/ -128, /*hi*/ 127);
+        tf_conv2d_packed_s8(rows0, w[1].col0, out0, w[2].cols.lo, w[2].cols.hi, tiny_classifier_op02_packed, ARENA(void, 160), /*kh*/ 2, /*kw*/ 2, /*in_w*/ 8, /*in_c*/ 4, /*out_c*/ 4, /*stride_w*/ 2, /*dilation_w*/ 1, /*pad_left*/ 0, /*in_zero*/ -128, /*whole*/ 1, /*most*/ 2, /*line*/ 0, /*lo*/ -128, /*hi*/ 127);
         TF_TRACE(2, 0, out0, y * 16 + w[2].cols.lo * 4, (w[2].cols.hi - w[2].cols.lo) * 4);
     }
 }
