@@ -8,6 +8,7 @@
 #ifndef TF_MUL_CHANNELS_S8_H
 #define TF_MUL_CHANNELS_S8_H
 
+#include "tf_fixed_point.h"
 #include "tf_lanes.h"
 #include "tf_runtime.h"
 

@@ -38,7 +38,7 @@ def build_record(
         operators=tuple(_operator(graph, i, prefix) for i in range(len(graph.nodes))),
         banks=_banks(board, settings, found.plan.arena_bytes),
         schedule=tuple(_stages(graph, found.schedule)),
-        macs=found.macs,
+        macs=network.macs,
         executed_macs=found.executed_macs,
         proven_optimal=found.proven_optimal,
         sram_limit_bytes=settings.sram,

@@ -42,7 +42,7 @@ def compile_view(result: CompileResult) -> list[Any]:
     versus = f"; layer by layer {plan.layerwise_arena_bytes:,} B" if saved else ""
     bound = f" of {limit:,} B" if limit else ""
     flash = info.flash
-    factor = f" (x{result.mac_factor:.3f} by recomputing)" if info.executed_macs != info.macs else ""
+    factor = f" (x{result.mac_factor:.3f} of the file's)" if info.executed_macs != info.macs else ""
     shown = facts(
         {
             "model": f"{_plain(info.model_file)}, {len(info.operators)} operators",

@@ -24,7 +24,8 @@ class Measured:
 def header_comment(graph: Graph, found: ScheduleResult, info: BuildInfo, measured: Measured | None) -> list[str]:
     """Lines for the header; ``measured`` is None before the C was compiled."""
     lines = [f"model   {info.model_file}, sha256 {info.source_sha256}", f"network sha256 {info.digest}"]
-    lines += [f"MACs    {found.macs:,}; executed {found.executed_macs:,} (x{found.mac_factor:.3f})", ""]
+    executed = f"{found.executed_macs:,} (x{found.mac_factor:.3f} of {found.macs:,} left by the passes)"
+    lines += [f"MACs    {info.macs:,} in the file; executed {executed}", ""]
     lines += ["Memory map", *_memory_map(info, measured), ""]
     lines += [*_edges("Input", graph, graph.inputs), *_edges("Output", graph, graph.outputs), ""]
     lines += ["Schedule", *(f"  {line}" for line in schedule_lines(graph, found.schedule))]
