@@ -12,20 +12,20 @@ import pytest
 from tests.shared import ROOT
 
 HELP = Path(__file__).parent / "help"
-COMMANDS = ["", "boards", "check", "compile", "doctor", "flash", "report", "run"]
+COMMANDS = ["", "bench", "bench memory", "boards", "check", "compile", "doctor", "flash", "report", "run"]
 HEAVY = ("numpy", "rich", "jinja2", "ai_edge_litert", "unicorn", "capstone", "elftools", "serial", "tinyforge.api.run")
 
 
 def help_text(command: str) -> str:
     environment = {**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-m", "tinyforge", *([command] if command else []), "--help"]
+    words = [sys.executable, "-m", "tinyforge", *command.split(), "--help"]
     return subprocess.run(words, capture_output=True, text=True, check=True, env=environment, cwd=ROOT).stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help(command: str) -> None:
     text = "\n".join(line.rstrip() for line in help_text(command).splitlines()) + "\n"
-    path = HELP / f"{command or 'tinyforge'}.txt"
+    path = HELP / f"{command.replace(' ', '_') or 'tinyforge'}.txt"
     if os.environ.get("TINYFORGE_UPDATE_GOLDENS"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from tinyforge import __version__
+from tinyforge.cli.bench import bench
 from tinyforge.cli.boards import boards
 from tinyforge.cli.check import check
 from tinyforge.cli.compile import compile_model
@@ -36,6 +37,7 @@ app.command("report", cls=GroupedCommand, rich_help_panel=_MODEL)(report)
 app.command("flash", cls=GroupedCommand, rich_help_panel=_BOARD)(flash)
 app.command("run", cls=GroupedCommand, rich_help_panel=_BOARD)(run_command)
 app.command("boards", cls=GroupedCommand, rich_help_panel=_ABOUT)(boards)
+app.add_typer(bench, name="bench", rich_help_panel=_ABOUT)
 app.command("doctor", cls=GroupedCommand, rich_help_panel=_ABOUT)(doctor)
 
 _INTERRUPTED = 130

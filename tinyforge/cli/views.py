@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinyforge.cli.console import facts, table
 from tinyforge.reporting.words import short
+from tinyforge.schedule.compare import KINDS
 
 if TYPE_CHECKING:
+    from tinyforge.api.bench_memory import MemoryBench
     from tinyforge.api.check import CheckResult
     from tinyforge.api.compile import CompileResult
     from tinyforge.api.flash import FlashResult
     from tinyforge.api.run import RunReport
+    from tinyforge.schedule.compare import MemoryRow
 
 _SLOWEST = 8
 
@@ -57,6 +61,19 @@ def compile_view(result: CompileResult) -> list[Any]:
     why = "\n".join(f"  {_plain(line)}" for line in plan.reasons)
     parts = [shown, "", "[dim]schedule[/]", words, "[dim]because[/]", why, ""]
     return [*parts, f"wrote [bold]{_plain(str(result.out))}[/]"]
+
+
+def memory_view(result: MemoryBench) -> list[Any]:
+    """A table a model: bytes of each family and what they are."""
+    return [part for model in result.models for part in (f"[bold]{_plain(model.model)}[/]", _memory_table(model.rows))]
+
+
+def _memory_table(rows: Sequence[MemoryRow]) -> Any:
+    numbers = ("arena", "MACs", *KINDS)
+    made = table("schedule", *numbers, right=numbers)
+    for row in rows:
+        made.add_row(row.family, f"{row.arena_bytes:,}", f"x{row.mac_factor:.3f}", *(f"{n:,}" for n in row.parts))
+    return made
 
 
 def flash_view(result: FlashResult) -> list[Any]:
