@@ -38,12 +38,12 @@ def test_m7(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("board", ["emulated_m0plus", "emulated_m4", "emulated_m33"])
+@pytest.mark.parametrize("board", ["emulated_m0plus", "emulated_m3", "emulated_m4", "emulated_m33"])
 @pytest.mark.parametrize("name", MLPERF)
 def test_mlperf_on_other_cores(name: str, board: str, tmp_path: Path) -> None:
     check(shared_model(name), golden(name), board, tmp_path / "build")
 
 
-@pytest.mark.parametrize("board", ["emulated_m0plus", "emulated_m4", "emulated_m7", "emulated_m33"])
+@pytest.mark.parametrize("board", ["emulated_m0plus", "emulated_m3", "emulated_m4", "emulated_m7", "emulated_m33"])
 def test_digits_on_every_core(board: str, tmp_path: Path) -> None:
     check(DIGITS, DIGITS_GOLDEN, board, tmp_path / "build", samples=3)

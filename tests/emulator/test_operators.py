@@ -24,6 +24,7 @@ CASES_PER_OPERATOR = 7
 NETWORKS = 12
 TARGETS = [
     ("emulated_m0plus", "zig", "O2"),
+    ("emulated_m3", "zig", "O2"),
     ("emulated_m4", "zig", "O2"),
     ("emulated_m7", "zig", "O3"),
     ("emulated_m33", "zig", "Os"),

@@ -18,7 +18,7 @@ from tinyforge.toolchain.glue import linker_script
 from tinyforge.toolchain.objects import Source, compile_sources
 from tinyforge.toolchain.process import run_tool
 
-BOARDS = ("emulated_m0plus", "emulated_m4", "emulated_m7", "emulated_m33")
+BOARDS = ("emulated_m0plus", "emulated_m3", "emulated_m4", "emulated_m7", "emulated_m33")
 
 PROGRAM = """#include <stdint.h>
 #include <string.h>

@@ -38,9 +38,11 @@ uint32_t ok(void) {{ return 1u; }}
     "board, condition",
     [
         ("emulated_m0plus", "__ARM_ARCH == 6 && !defined(__ARM_FEATURE_DSP) && !defined(__ARM_FP)"),
+        ("emulated_m3", "__ARM_ARCH == 7 && !defined(__ARM_FEATURE_DSP) && !defined(__ARM_FP)"),
         ("emulated_m4", "__ARM_ARCH == 7 && defined(__ARM_FEATURE_DSP) && __ARM_FP != 0 && (__ARM_FP & 8) == 0"),
         ("emulated_m7", "__ARM_ARCH == 7 && defined(__ARM_FEATURE_DSP) && __ARM_FP != 0 && (__ARM_FP & 8) == 0"),
         ("emulated_m33", "__ARM_ARCH == 8 && defined(__ARM_FEATURE_DSP) && __ARM_FP != 0"),
+        ("mps3_an547", "__ARM_ARCH == 8 && __ARM_FEATURE_MVE == 3 && defined(__ARM_FEATURE_DSP) && __ARM_FP != 0"),
     ],
 )
 def test_targets_have_their_features(tmp_path: Path, board: str, condition: str, toolchain: str) -> None:

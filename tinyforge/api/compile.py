@@ -105,7 +105,7 @@ def compile(
     progress("reading the model")
     network = read_network(source, io)
     progress("searching the schedule")
-    calls = lower_graph(network.graph)
+    calls = lower_graph(network.graph, target.isa)
     found = optimise(network.graph, calls, _arena_limit(settings, target), _wishes(settings), where=target.name)
     info = build_record(network, found, settings, target, prefix)
     with _replacing(folder) as fresh:

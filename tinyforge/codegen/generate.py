@@ -14,7 +14,7 @@ from tinyforge.codegen.render import number_lines, render
 from tinyforge.codegen.stages import StageFunction, stage_function
 from tinyforge.codegen.views import View, stage_views, whole_view
 from tinyforge.ir.graph import Graph, Node
-from tinyforge.ir.program import KernelCall, Table
+from tinyforge.ir.program import Isa, KernelCall, Table
 from tinyforge.ir.schedule import FusedStage, LayerStage, Schedule
 from tinyforge.ops.base import Op
 
@@ -52,9 +52,9 @@ class EdgeTensor:
     comment: str
 
 
-def lower_graph(graph: Graph) -> tuple[KernelCall, ...]:
+def lower_graph(graph: Graph, isa: Isa = Isa.PORTABLE) -> tuple[KernelCall, ...]:
     """One kernel call a node, in order."""
-    return tuple(_op(node).lower(graph.ins(node), graph.outs(node)) for node in graph.nodes)
+    return tuple(_op(node).lower_for(isa, graph.ins(node), graph.outs(node)) for node in graph.nodes)
 
 
 def generate(

@@ -69,9 +69,12 @@ class EmulatorRunner:
         from tinyforge.device.board import run_booted
         from tinyforge.device.emulate.run import run_emulator
 
+        only_qemu = request.emulator is None and not request.board.core.unicorn_model
+        if only_qemu and request.trace:
+            # Only unicorn sees the calls that report operator outputs; the host runs the same kernels' plain C.
+            return HostRunner().run(request)
         firmware = build_firmware(request.build_dir, request.board, request.toolchain, trace=request.trace)
-        # Only unicorn sees the calls that report operator outputs.
-        if request.emulator == "qemu" and not request.trace:
+        if (only_qemu or request.emulator == "qemu") and not request.trace:
             return RunOutcome(run_booted(firmware, request.inputs, "qemu", request.progress), firmware)
         return RunOutcome(run_emulator(firmware, request.inputs), firmware)
 

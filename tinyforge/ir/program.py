@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 
 from tinyforge.ir.types import Array
 from tinyforge.ir.window import AxisMap
+
+
+class Isa(enum.Enum):
+    """Instruction sets that want tables laid out in another way. PORTABLE serves all others: its kernels choose by
+    compiler macros. Whatever the set, plain C reads the same tables."""
+
+    PORTABLE = "portable"
+    MVE = "mve"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

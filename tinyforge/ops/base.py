@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyforge.errors import UnsupportedModel
 from tinyforge.ir.graph import OpBase, Tensor
-from tinyforge.ir.program import KernelCall
+from tinyforge.ir.program import Isa, KernelCall
 from tinyforge.ir.types import Array, DType, IntArray, TensorType
 from tinyforge.ir.window import AxisMap, Interval, Window
 
@@ -77,6 +77,10 @@ class Op(OpBase):
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         """The kernel call that computes this operator in C."""
         raise NotImplementedError
+
+    def lower_for(self, isa: Isa, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
+        """The kernel call for one instruction set, where that is not the one for all."""
+        return self.lower(ins, outs)
 
     def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
         """Slower calls that do what ``call`` of ``lower`` does with less scratch, the fastest first."""

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tinyforge.errors import UsageError
+from tinyforge.ir.program import Isa
 from tinyforge.target.core import Core
+
+QEMU_BOOTS = ("kernel", "vectors", "origin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,16 @@ class Uart:
 
 @dataclass(frozen=True, slots=True)
 class QemuMachine:
-    """How QEMU runs this board: machine name, and the rate of the cycle source there in Hz."""
+    """How QEMU runs this board: machine name, and the rate of the cycle source there in Hz.
+
+    boot: one of QEMU_BOOTS. `kernel`: QEMU knows where the flash is; `vectors`: the flash's first two words go to
+    address 0, where the core looks for them, the flash to its origin; `origin`: the flash goes to its origin, where
+    the machine starts.
+    """
 
     machine: str
     cycle_hz: int
+    boot: str = "kernel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class Board:
 
     clock_hz: core clock after start-up. bsp: folder in `firmware/bsp`. banks: SRAM banks, the first one
     holds firmware data and stack. firmware_sram_bytes: SRAM of the first bank kept for firmware and stack,
-    so a model may use `model_sram_bytes`. cycle_source: `dwt`, `systick` or `cmsdk-timer`.
+    so a model may use `model_sram_bytes`. cycle_source: one of `load.CYCLE_SOURCES`.
     flashers: names of flashing methods, preferred first. emulator: `unicorn`, `qemu` or empty (hardware).
     source: the file it was read from.
     """
@@ -85,6 +94,11 @@ class Board:
     def flash_bytes(self) -> int:
         """Size of the flash."""
         return self.flash.size
+
+    @property
+    def isa(self) -> Isa:
+        """What operators are lowered for."""
+        return Isa.MVE if self.has("mve") else Isa.PORTABLE
 
     def has(self, feature: str) -> bool:
         """Whether the core has `fpu`, `fpu-dp`, `dsp` or `mve`."""

@@ -27,6 +27,11 @@ class Core:
     unicorn_model: str
     unaligned: bool
 
+    @property
+    def is_riscv(self) -> bool:
+        """Whether it is a RISC-V core; all others are Arm's."""
+        return self.arch.startswith("rv")
+
 
 CORES: dict[str, Core] = {
     core.name: core
@@ -38,5 +43,6 @@ CORES: dict[str, Core] = {
         Core("cortex-m7", "armv7e-m", ("fpu", "fpu-dp"), ("dsp",), True, "CORTEX_M7", True),
         Core("cortex-m33", "armv8-m.main", ("fpu", "dsp"), (), True, "CORTEX_M33", True),
         Core("cortex-m55", "armv8.1-m.main", ("fpu", "fpu-dp", "mve"), ("dsp",), True, "", True),
+        Core("cortex-m85", "armv8.1-m.main", ("fpu", "fpu-dp", "mve"), ("dsp",), True, "", True),
     )
 }

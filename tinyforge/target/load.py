@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tinyforge.errors import UsageError
 from tinyforge.paths import boards_dir
-from tinyforge.target.board import Board, MemoryBank, QemuMachine, Uart
+from tinyforge.target.board import QEMU_BOOTS, Board, MemoryBank, QemuMachine, Uart
 from tinyforge.target.core import CORES, Core
 from tinyforge.target.fields import Fields
 
@@ -17,7 +17,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-CYCLE_SOURCES = ("dwt", "systick", "cmsdk-timer")
+CYCLE_SOURCES = ("dwt", "systick", "cmsdk-timer", "sse-counter", "mcycle")
 EMULATORS = ("unicorn", "qemu", "none")
 _ADDRESS_LIMIT = (1 << 32) - 1
 _MAX_FILE_BYTES = 1 << 20
@@ -118,7 +118,11 @@ def _uart(fields: Fields) -> Uart:
 def _qemu(fields: Fields | None) -> QemuMachine | None:
     if fields is None:
         return None
-    machine = QemuMachine(fields.text("machine"), fields.integer("cycle_hz", low=1_000))
+    machine = QemuMachine(
+        machine=fields.text("machine"),
+        cycle_hz=fields.integer("cycle_hz", low=1_000),
+        boot=fields.text("boot", QEMU_BOOTS[0], QEMU_BOOTS),
+    )
     fields.finish()
     return machine
 

@@ -68,9 +68,18 @@ def _fpu(board: Board) -> str | None:
         return None
     if board.core.name == "cortex-m4":
         return "fpv4-sp-d16"
-    if board.core.name == "cortex-m55":
+    if board.core.arch == "armv8.1-m.main":
         return "fp-armv8-fullfp16-d16" if board.has("fpu-dp") else "fp-armv8-fullfp16-sp-d16"
     return "fpv5-d16" if board.has("fpu-dp") else "fpv5-sp-d16"
+
+
+def _cpu(board: Board, name: str) -> str:
+    """-mcpu value: the core `name` with what this chip lacks switched off."""
+    if name == "cortex-m33" and not board.has("dsp"):
+        return f"{name}+nodsp"
+    if board.core.arch == "armv8.1-m.main" and not board.has("mve"):
+        return f"{name}+nomve"
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +95,7 @@ class ZigArm:
         return f"{tool_version(str(zig_path()), 'clang', '--version')} ({self._cpu()})"
 
     def _cpu(self) -> str:
-        """-mcpu value with the features this chip lacks switched off."""
-        name = self.board.core.name
-        if name == "cortex-m33" and not self.board.has("dsp"):
-            return f"{name}+nodsp"
-        if name == "cortex-m55" and not self.board.has("mve"):
-            return f"{name}+nomve"
-        return name
+        return _cpu(self.board, self.board.core.name)
 
     def _target_flags(self) -> list[str]:
         hard = self.board.has("fpu")
@@ -142,19 +145,15 @@ class GccArm:
         return f"{tool_version(self.path, '--version')} ({self._cpu()})"
 
     def _cpu(self) -> str:
-        name = self.board.core.name
-        if name == "cortex-m33" and not self.board.has("dsp"):
-            return f"{name}+nodsp"
-        if name == "cortex-m55" and not self.board.has("mve"):
-            return f"{name}+nomve"
-        return name
+        # GCC 12 does not know the M85, whose instruction set is the M55's.
+        return _cpu(self.board, self.board.core.name.replace("cortex-m85", "cortex-m55"))
 
     def _target_flags(self) -> list[str]:
         fpu = _fpu(self.board)
         flags = [f"-mcpu={self._cpu()}", "-mthumb", f"-mfloat-abi={'hard' if fpu else 'soft'}"]
         if fpu is None:
             return flags
-        return [*flags, "-mfpu=auto" if self.board.core.name == "cortex-m55" else f"-mfpu={fpu}"]
+        return [*flags, "-mfpu=auto" if self.board.core.arch == "armv8.1-m.main" else f"-mfpu={fpu}"]
 
     def object_command(self, source: Path, output: Path, options: CompileOptions) -> list[str]:
         """Compile one source; freestanding headers, hosted builtins."""

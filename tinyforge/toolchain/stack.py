@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from tinyforge.toolchain.elf import Image, Symbol
 from tinyforge.toolchain.objects import ObjectFile
@@ -182,7 +183,14 @@ def _capstone():  # type: ignore[no-untyped-def]
 
     engine = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
     engine.skipdata = True
+    engine.skipdata_setup = (".byte", _unknown_bytes, None)
     return engine
+
+
+def _unknown_bytes(code: Any, _size: int, offset: int, _user: Any) -> int:
+    """Bytes of an instruction that capstone does not know (Helium, low-overhead loops): a whole one, so that its second
+    half is not taken for another."""
+    return 4 if ord(code[offset + 1]) >> 3 >= 0x1D else 2
 
 
 def _bytes_at(image: Image, low: int, high: int) -> bytes:

@@ -86,10 +86,9 @@ def _first_line(process: subprocess.Popen[bytes]) -> str:
 
 def _start_qemu(board: Board, flash: Path) -> tuple[subprocess.Popen[bytes], int]:
     """QEMU takes no port 0 that it could tell us about, so a free one is tried, and another if it was taken."""
-    qemu = shutil.which("qemu-system-arm")
-    if qemu is None:
-        raise ToolMissing("qemu-system-arm was not found; install it (apt install qemu-system-arm)")
     assert board.qemu is not None
+    qemu = _qemu_program(board)
+    image = _image_options(board.qemu.boot, board.flash.origin, flash)
     message = ""
     for _ in range(_QEMU_ATTEMPTS):
         port = _free_port()
@@ -98,8 +97,7 @@ def _start_qemu(board: Board, flash: Path) -> tuple[subprocess.Popen[bytes], int
                 qemu,
                 "-machine",
                 board.qemu.machine,
-                "-kernel",
-                flash,
+                *image,
                 "-display",
                 "none",
                 "-monitor",
@@ -116,6 +114,28 @@ def _start_qemu(board: Board, flash: Path) -> tuple[subprocess.Popen[bytes], int
         _end(process)
         message = f"exit code {process.returncode}"
     raise DeviceError(f"QEMU did not start machine {board.qemu.machine}: {message}")
+
+
+def _qemu_program(board: Board) -> str:
+    name, package = "qemu-system-arm", "qemu-system-arm"
+    if board.core.is_riscv:
+        name, package = "qemu-system-riscv32", "qemu-system-misc"
+    path = shutil.which(name)
+    if path is None:
+        raise ToolMissing(f"{name} was not found; install it (apt install {package})")
+    return path
+
+
+def _image_options(boot: str, origin: int, flash: Path) -> list[str]:
+    """How QEMU is told of the flash's content (see QemuMachine.boot)."""
+    if boot == "kernel":
+        return ["-kernel", str(flash)]
+    load = ["-device", f"loader,file={flash},addr=0x{origin:08x},force-raw=on"]
+    if boot == "origin":
+        return ["-bios", "none", *load]
+    vectors = flash.with_suffix(".vectors")
+    vectors.write_bytes(flash.read_bytes()[:8])
+    return ["-kernel", str(vectors), *load]
 
 
 def _free_port() -> int:
