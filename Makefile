@@ -6,6 +6,9 @@ READY  := $(VENV)/.ready
 # Two workers fit two cores; override with: make test JOBS=8
 JOBS   ?= 2
 
+# Folder of .tflite files, with NAME.golden.npz beside a model where outputs were recorded.
+MODELS ?= ../shared/models
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check golden bench clean
 
@@ -39,8 +42,8 @@ check: $(READY) ## lint and types only
 golden: $(READY) ## rewrite the expected texts in tests/ after an intended change
 	TINYFORGE_UPDATE_GOLDENS=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/golden tests/cli/test_help.py
 
-bench: $(READY) ## measure the benchmark models and print the table of docs/benchmarks.md
-	$(BIN)/python scripts/bench.py
+bench: $(READY) ## measure all models of MODELS (a folder) and rewrite docs/benchmarks.md
+	$(BIN)/tinyforge bench --models $(MODELS) --out docs/benchmarks.json --page docs/benchmarks.md
 
 clean: ## remove .venv and everything generated
 	rm -rf $(VENV) out build .pytest_cache .mypy_cache .ruff_cache

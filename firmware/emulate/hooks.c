@@ -31,7 +31,13 @@ typedef struct {
     uint32_t owner;
     uint32_t unaligned; /* unaligned accesses looked at */
     uint64_t count;
-    uint64_t fell_through; /* times the block behind it in memory came next */
+    uint64_t fell_through;     /* times the block behind it in memory came next */
+    uint64_t fetch_misses;     /* lines of flash that had to be waited for */
+    uint64_t flash_read_bytes; /* by data accesses, where those are watched; so are the next four */
+    uint64_t sram_read_bytes;
+    uint64_t written_bytes;
+    uint64_t unaligned_accesses;
+    uint64_t split_accesses; /* what a bus of aligned accesses makes of them beyond one each */
 } tfh_block_record;
 
 typedef struct {
@@ -69,12 +75,17 @@ typedef struct {
     uint32_t region_count;
     uint32_t violation_capacity;
     uint32_t aligned_only; /* the core faults on every unaligned access */
-    uint32_t padding;
+    uint32_t flash_region; /* which of the regions is flash */
     tfh_violation *violations;
     uint64_t violation_count;
     int (*emu_stop)(void *uc);
     int (*reg_read)(void *uc, int reg, void *value);
     int (*reg_write)(void *uc, int reg, const void *value);
+    uint32_t *lines;     /* addresses (in lines) of the flash lines at hand, by address modulo line_count */
+    uint32_t line_count; /* 0: fetches are not followed */
+    uint32_t line_shift;
+    uint32_t last_line; /* fetched before this one */
+    uint32_t padding;
 } tfh_state;
 
 /* Thumb: a first halfword of 0b11101, 0b11110 or 0b11111 in the top bits starts a 32-bit instruction. */
@@ -103,6 +114,12 @@ static int32_t add_block(tfh_state *s, uint32_t slot, uint32_t address, uint32_t
     record->unaligned = 0u;
     record->count = 0u;
     record->fell_through = 0u;
+    record->fetch_misses = 0u;
+    record->flash_read_bytes = 0u;
+    record->sram_read_bytes = 0u;
+    record->written_bytes = 0u;
+    record->unaligned_accesses = 0u;
+    record->split_accesses = 0u;
     s->first[slot] = index;
     return index;
 }
@@ -116,6 +133,22 @@ static int32_t find_block(tfh_state *s, uint32_t address, uint32_t size)
         }
     }
     return add_block(s, slot, address, size);
+}
+
+/* Lines of this block that are not at hand; the line behind the one before is prefetched. */
+static uint32_t fetch(tfh_state *s, uint32_t address, uint32_t size)
+{
+    uint32_t misses = 0u;
+    const uint32_t last = (address + size - 1u) >> s->line_shift;
+    for (uint32_t line = address >> s->line_shift; line <= last; line++) {
+        uint32_t *slot = &s->lines[line % s->line_count];
+        if (*slot != line) {
+            *slot = line;
+            misses += line != s->last_line + 1u ? 1u : 0u;
+        }
+        s->last_line = line;
+    }
+    return misses;
 }
 
 TFH_EXPORT void tfh_block(void *uc, uint64_t where, uint32_t size, void *user)
@@ -139,6 +172,9 @@ TFH_EXPORT void tfh_block(void *uc, uint64_t where, uint32_t size, void *user)
         return;
     }
     s->blocks[s->previous].count++;
+    if (s->line_count != 0u) {
+        s->blocks[s->previous].fetch_misses += fetch(s, address, size);
+    }
     s->instructions += s->blocks[s->previous].instructions;
     if (s->limit != 0u && s->instructions > s->limit) {
         s->stopped = 1u;
@@ -186,10 +222,36 @@ static void check_alignment(tfh_state *s, void *uc, uint32_t address, uint32_t s
     }
 }
 
+static void count_access(tfh_state *s, uint32_t region, uint32_t bytes, uint32_t write)
+{
+    if (s->previous == NO_BLOCK) {
+        return;
+    }
+    tfh_block_record *block = &s->blocks[s->previous];
+    if (write != 0u) {
+        block->written_bytes += bytes;
+    } else if (region == s->flash_region) {
+        block->flash_read_bytes += bytes;
+    } else {
+        block->sram_read_bytes += bytes;
+    }
+}
+
+/* A word at an odd address is a byte, a halfword and a byte on the bus; at an even one two halfwords. */
+static void count_unaligned(tfh_state *s, uint32_t address, uint32_t bytes)
+{
+    if (s->previous != NO_BLOCK) {
+        tfh_block_record *block = &s->blocks[s->previous];
+        block->unaligned_accesses++;
+        block->split_accesses += bytes >= 4u && (address & 1u) != 0u ? 2u : 1u;
+    }
+}
+
 static void note_access(tfh_state *s, void *uc, uint32_t address, uint32_t bytes, uint32_t write)
 {
     if ((address & (bytes - 1u) & 3u) != 0u) {
         check_alignment(s, uc, address, bytes, write);
+        count_unaligned(s, address, bytes);
     }
     for (uint32_t i = 0u; i < s->region_count; i++) {
         tfh_region *region = &s->regions[i];
@@ -201,6 +263,7 @@ static void note_access(tfh_state *s, void *uc, uint32_t address, uint32_t bytes
                 region->reads++;
                 region->read_bytes += bytes;
             }
+            count_access(s, i, bytes, write);
             return;
         }
     }

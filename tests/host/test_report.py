@@ -34,7 +34,14 @@ def test_page_is_complete_and_self_contained(report: Path) -> None:
     assert "@import" not in text
     assert text.count('<rect class="buffer') >= 18
     assert len(re.findall(r"<tr><td>\d+</td>", text)) == 18
-    for words in ("Memory over time", "bands of", "layer by layer", "instructions", "weights and tables"):
+    for words in (
+        "Memory over time",
+        "bands of",
+        "layer by layer",
+        "instructions",
+        "estimated cycles",
+        "weights and tables",
+    ):
         assert words in text
 
 

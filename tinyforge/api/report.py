@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinyforge.api.progress import Progress, quiet
 from tinyforge.codegen.build_info import load_build_info, metadata_dir
 from tinyforge.reporting.page import page
 from tinyforge.reporting.plan_file import load_plan
+from tinyforge.reporting.words import profile_core
 from tinyforge.target import load_board
+
+if TYPE_CHECKING:
+    from tinyforge.device.result import LayerProfile
 
 _FILE = "report.html"
 
@@ -41,14 +45,15 @@ def report(
     board = load_board(info.board)
     progress("building the firmware")
     firmware = build_firmware(folder, board, str(info.options.get("toolchain", "zig")))
-    counted: dict[int, int] = {}
+    profile: tuple[LayerProfile, ...] = ()
     if measure and board.core.unicorn_model:
         from tinyforge.api.run import run
 
         progress("counting instructions")
-        result = run(folder, on="emulator", emulator="unicorn", samples=1, progress=progress).result
-        counted = {layer.index: layer.instructions for layer in result.layers}
-    text = page(info, plan, counted, max(0, firmware.flash_bytes - info.flash.total))
+        done = run(folder, on="emulator", emulator="unicorn", samples=1, profile=True, progress=progress)
+        profile = done.result.layers
+    core = profile_core(board.core.name, profile)
+    text = page(info, plan, profile, core, max(0, firmware.flash_bytes - info.flash.total))
     path = Path(out) if out is not None else metadata_dir(folder) / _FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")

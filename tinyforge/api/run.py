@@ -22,14 +22,14 @@ from tinyforge.api.edges import load_arrays, random_inputs, to_compiled, to_file
 from tinyforge.api.flash import flash
 from tinyforge.api.network import read_network
 from tinyforge.api.progress import Progress, quiet
-from tinyforge.codegen.build_info import BuildInfo, load_build_info, metadata_dir
+from tinyforge.codegen.build_info import BuildInfo, FlashBytes, load_build_info, metadata_dir
 from tinyforge.errors import UsageError
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.types import Array
 from tinyforge.target import load_board
 
 if TYPE_CHECKING:
-    from tinyforge.device.result import RunResult
+    from tinyforge.device.result import LayerProfile, RunResult
     from tinyforge.toolchain.firmware import Firmware
 
 RUNNERS = ("host", "emulator", "board")
@@ -41,8 +41,8 @@ _RANDOM_SAMPLES = 4
 class RunReport:
     """What a run gave. ``outputs``: one array (samples, *shape) a model output, as users of the file know them.
     ``arena_linked_bytes``: of the arena's symbol in the firmware, ``stack_bound_bytes``: of one inference with this
-    compiler and core; None where no firmware was linked for the run. ``explanation``: what is wrong,
-    empty where nothing is."""
+    compiler and core, ``flash``: of the model with them; None where no firmware was linked for the run.
+    ``core``: of the board. ``explanation``: what is wrong, empty where nothing is."""
 
     result: RunResult
     outputs: tuple[Array, ...]
@@ -51,6 +51,8 @@ class RunReport:
     info: BuildInfo
     arena_linked_bytes: int | None
     stack_bound_bytes: int | None
+    flash: FlashBytes | None
+    core: str
     explanation: str
 
     @property
@@ -84,7 +86,7 @@ class RunReport:
             "stack_high_water_bytes": result.stack_high_water_bytes,
             "out_of_bounds_accesses": result.out_of_bounds_accesses,
             "explanation": self.explanation,
-            "layers": [{"name": layer.name, "instructions": layer.instructions} for layer in result.layers],
+            "layers": [_layer_json(layer) for layer in result.layers],
         }
 
 
@@ -100,13 +102,15 @@ def run(
     toolchain: str = "zig",
     port: str | None = None,
     seed: int = 0,
+    profile: bool = False,
     progress: Progress = quiet,
 ) -> RunReport:
     """Run the build folder (or ``.tflite`` file) ``build`` on ``host``, ``emulator`` or ``board``.
 
     ``inputs``: an ``.npz`` file with ``input_0`` ..., or one array (samples, *shape) a model input; random ones
     without. ``reference``: an ``.npz`` file with ``output_0`` ...; without it the integer interpreter is the reference.
-    ``port``: serial port of a real board.
+    ``port``: serial port of a real board. ``profile``: count the bytes every operator reads and writes, however long
+    the inference is (on the emulator).
     Raises UsageError for inputs that do not fit, DeviceError when the run itself fails.
     """
     _check(on, emulator, samples)
@@ -115,11 +119,27 @@ def run(
             made = compile(build, board=board or "emulated_m7", out=Path(folder) / "build", progress=progress)
             if on == "board":
                 flash(made.out, toolchain=toolchain, progress=progress)
-            target = _Target(on, made.info.board, emulator, toolchain, port)
+            target = _Target(on, made.info.board, emulator, toolchain, port, profile)
             return _Run(made.out, target, progress).report(inputs, reference, samples, seed)
     info = load_build_info(Path(build))
-    target = _Target(on, board or info.board, emulator, toolchain, port)
+    target = _Target(on, board or info.board, emulator, toolchain, port, profile)
     return _Run(Path(build), target, progress).report(inputs, reference, samples, seed)
+
+
+def _layer_json(layer: LayerProfile) -> dict[str, Any]:
+    moved = (layer.flash_read_bytes, layer.sram_read_bytes, layer.written_bytes)
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "instructions": layer.instructions,
+        "estimated_cycles": dict(layer.estimated_cycles),
+        **dict(zip(("flash_read_bytes", "sram_read_bytes", "written_bytes"), moved, strict=True)),
+    }
+
+
+def _flash(firmware: Firmware) -> FlashBytes:
+    weights, code = firmware.model_constant_bytes, firmware.model_code_bytes
+    return FlashBytes(weights, code, weights + code)
 
 
 def _check(on: str, emulator: str | None, samples: int | None) -> None:
@@ -140,6 +160,7 @@ class _Target:
     emulator: str | None
     toolchain: str
     port: str | None
+    profile: bool
 
     def __str__(self) -> str:
         return "this machine" if self.on == "host" else f"{self.board} ({self.on})"
@@ -174,6 +195,8 @@ class _Run:
             info=self.info,
             arena_linked_bytes=firmware.arena_linked_bytes if firmware else None,
             stack_bound_bytes=firmware.stack.bytes if firmware else None,
+            flash=_flash(firmware) if firmware else None,
+            core=load_board(self.target.board).core.name,
             explanation=self._explain(result, comparison, expected, given, reference),
         )
 
@@ -204,6 +227,7 @@ class _Run:
             emulator=target.emulator,
             port=target.port,
             trace=trace,
+            profile=target.profile,
             progress=tell,
         )
         outcome = runners["emulator" if trace and target.on == "board" else target.on].run(request)

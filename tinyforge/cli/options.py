@@ -116,6 +116,12 @@ Samples = Annotated[
         "--samples", "-n", help="How many to run; default: all there are, or 4 random ones.", show_default=False
     ),
 ]
+Profile = Annotated[
+    bool,
+    typer.Option(
+        "--profile", help="Every operator: instructions, estimated cycles, bytes read and written (emulator)."
+    ),
+]
 Port = Annotated[
     str | None,
     typer.Option(
@@ -136,3 +142,33 @@ LeastSram = Annotated[
     typer.Option("--sram", metavar="SIZE", help="Only boards that leave a model this much: bytes, or 64K."),
 ]
 CoreName = Annotated[str | None, typer.Option("--core", help="Only boards with this core, such as m4.")]
+
+# bench
+ModelsFolder = Annotated[
+    Path | None, typer.Option("--models", metavar="DIR", help="Folder of .tflite files.", show_default=False)
+]
+OnlyModels = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="NAME", help="Only this model (file name without .tflite); may be repeated."),
+]
+BenchBoards = Annotated[
+    list[str] | None,
+    typer.Option("--board", "-b", help="Emulated board, may be repeated; default: one of every core."),
+]
+Toolchains = Annotated[
+    list[str] | None,
+    typer.Option("--toolchain", metavar="zig|gcc", help="C compiler, may be repeated; default: all installed."),
+]
+Short = Annotated[bool, typer.Option("--short", help="The four MLPerf Tiny models on M4 and M7 only.")]
+TakenFrom = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="FILE", help="Take figures from this record instead of measuring."),
+]
+Against = Annotated[
+    Path | None,
+    typer.Option("--compare", metavar="FILE", help="Exit code 1 where a figure is over 1 % worse than in this record."),
+]
+BenchPage = Annotated[
+    Path | None, typer.Option("--page", metavar="FILE", help="Markdown page whose tables are rewritten.")
+]
+BenchOut = Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the record as JSON.")]

@@ -12,6 +12,7 @@ from tinyforge.cli.options import (
     On,
     OtherBoard,
     Port,
+    Profile,
     Reference,
     Samples,
     Toolchain,
@@ -30,6 +31,7 @@ def run(
     samples: Samples = None,
     port: Port = None,
     toolchain: Toolchain = "zig",
+    profile: Profile = False,
     json: Json = False,
 ) -> None:
     """Run a model and compare every output with the reference, integer for integer."""
@@ -48,12 +50,13 @@ def run(
             samples=samples,
             toolchain=toolchain,
             port=port,
+            profile=profile,
             progress=report,
         )
     if json:
         print_json(result.as_json())
     else:
-        show(*run_view(result))
+        show(*run_view(result, profile))
     if not result.ok:
         typer.echo(f"tinyforge: {result.explanation}", err=True)
         raise typer.Exit(_DIFFERENT)

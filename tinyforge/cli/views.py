@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinyforge.cli.console import facts, table
-from tinyforge.reporting.words import short
+from tinyforge.reporting.words import profile_core, short
 from tinyforge.schedule.compare import KINDS
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tinyforge.schedule.compare import MemoryRow
 
 _SLOWEST = 8
+_NAME_WIDTH = 14  # of a profile's 100 columns
 
 
 def check_view(result: CheckResult) -> list[Any]:
@@ -94,8 +95,8 @@ def flash_view(result: FlashResult) -> list[Any]:
     ]
 
 
-def run_view(report: RunReport) -> list[Any]:
-    """Equal or not, memory three ways, the slowest operators."""
+def run_view(report: RunReport, profile: bool = False) -> list[Any]:
+    """Equal or not, memory three ways, the slowest operators; with ``profile`` all of them, with cycles and bytes."""
     result = report.result
     verdict = "[green]every output equal[/]" if report.ok else f"[red]{report.mismatches:,} values differ[/]"
     shown = {
@@ -114,7 +115,7 @@ def run_view(report: RunReport) -> list[Any]:
         shown[f"{core} cycles"] = f"about {cycles:,} (estimate)"
     parts: list[Any] = [facts(shown)]
     if result.layers:
-        parts += [_slowest(report)]
+        parts += [profile_table(report) if profile else _slowest(report)]
     return parts
 
 
@@ -148,6 +149,24 @@ def _slowest(report: RunReport) -> Any:
             f"{layer.instructions:,}",
             f"{layer.instructions / total:.1%}",
         )
+    return rows
+
+
+def profile_table(report: RunReport) -> Any:
+    """Every operator in order. Cycles are the estimate for the board's core where there is one, else the M4's."""
+    layers = report.result.layers
+    core = profile_core(report.core, layers)
+    numbers = ("instructions", "cycles", "share", "flash read", "SRAM read", "written")
+    title = f"estimated cycles of {core}, bytes"
+    rows = table("#", "operator", "name", *numbers, right=("#", *numbers), title=title)
+    total = sum(layer.estimated_cycles[core] for layer in layers) or 1
+    for layer in layers:
+        cycles = layer.estimated_cycles[core]
+        moved = (layer.flash_read_bytes, layer.sram_read_bytes, layer.written_bytes)
+        counts = [f"{n:,}" if n is not None else "" for n in moved]
+        name = _plain(layer.name[-_NAME_WIDTH:])
+        row = (layer.kind, name, f"{layer.instructions:,}", f"{cycles:,}", f"{cycles / total:.1%}")
+        rows.add_row(str(layer.index), *row, *counts)
     return rows
 
 

@@ -17,7 +17,11 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class LayerProfile:
-    """Cost of one operator in one inference, helpers it calls included."""
+    """Cost of one operator in one inference, helpers it calls included.
+
+    flash_read_bytes, sram_read_bytes, written_bytes: of its data accesses, literals and stack included; None where they
+    were not watched.
+    """
 
     index: int
     name: str
@@ -25,6 +29,9 @@ class LayerProfile:
     symbol: str
     instructions: int
     estimated_cycles: Mapping[str, int] = field(default_factory=dict)
+    flash_read_bytes: int | None = None
+    sram_read_bytes: int | None = None
+    written_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

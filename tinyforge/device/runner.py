@@ -23,7 +23,8 @@ class RunRequest:
     """What to run. inputs: one array a model input, (samples, *shape).
 
     emulator: `unicorn` or `qemu`, None for the default. port: serial port of a real board. trace: collect every
-    operator's output. progress: called with (samples done, samples) where the runner can tell.
+    operator's output. profile: watch every data access however long the inference is. progress: called with (samples
+    done, samples) where the runner can tell.
     """
 
     build_dir: Path
@@ -33,6 +34,7 @@ class RunRequest:
     emulator: str | None = None
     port: str | None = None
     trace: bool = False
+    profile: bool = False
     progress: Progress | None = None
 
 
@@ -76,7 +78,7 @@ class EmulatorRunner:
         firmware = build_firmware(request.build_dir, request.board, request.toolchain, trace=request.trace)
         if (only_qemu or request.emulator == "qemu") and not request.trace:
             return RunOutcome(run_booted(firmware, request.inputs, "qemu", request.progress), firmware)
-        return RunOutcome(run_emulator(firmware, request.inputs), firmware)
+        return RunOutcome(run_emulator(firmware, request.inputs, profile=request.profile), firmware)
 
 
 class BoardRunner:

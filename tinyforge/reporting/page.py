@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from tinyforge.reporting.words import StageSummary, fused_line, short
 
 if TYPE_CHECKING:
     import jinja2
+
+    from tinyforge.device.result import LayerProfile
 
 _MOST_CELLS = 24  # cells a side in the drawing of a patch grid
 
@@ -31,8 +33,8 @@ class FlashPart:
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """A line of the layer table. ``instructions`` is None where they were not counted; ``percent``: share of the cost
-    shown as a bar."""
+    """A line of the layer table. ``instructions``, estimated ``cycles`` and bytes moved (``sram_bytes``: read and
+    written) are None where they were not counted; ``percent``: share of the cost shown as a bar."""
 
     index: int
     name: str
@@ -41,6 +43,9 @@ class LayerRow:
     macs: int
     executed_macs: int
     instructions: int | None
+    cycles: int | None
+    flash_read_bytes: int | None
+    sram_bytes: int | None
     per_mac: str
     nbytes: int
     percent: float
@@ -58,9 +63,9 @@ class StageBox:
     cells: tuple[tuple[float, float, float, float], ...]
 
 
-def page(info: BuildInfo, plan: PlanFile, instructions: Mapping[int, int], firmware_bytes: int | None) -> str:
-    """The page's text. ``instructions``: by operator, empty where not counted. ``firmware_bytes``: flash of the code
-    around the model."""
+def page(info: BuildInfo, plan: PlanFile, profile: Sequence[LayerProfile], core: str, firmware_bytes: int) -> str:
+    """The page's text. ``profile``: of the operators, empty where not counted. ``core``: whose cycles are shown, as the
+    profile names it. ``firmware_bytes``: flash of the code around the model."""
     limit = info.sram_limit_bytes or (info.banks[0].size if info.banks else None)
     return (
         _environment()
@@ -69,12 +74,13 @@ def page(info: BuildInfo, plan: PlanFile, instructions: Mapping[int, int], firmw
             version=__version__,
             info=info,
             plan=plan,
-            cards=_cards(info, plan, instructions),
+            cards=_cards(info, plan, profile, core),
             timeline=timeline(plan, limit),
             kinds=sorted({(b.kind, b.kind.replace(" ", "-")) for b in plan.buffers}),
             stages=stage_boxes(info, plan),
-            layers=layer_rows(info, plan, instructions),
-            counted=bool(instructions),
+            layers=layer_rows(info, plan, profile, core),
+            counted=bool(profile),
+            core=core,
             flash=flash_parts(info, firmware_bytes),
         )
     )
@@ -90,7 +96,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _cards(info: BuildInfo, plan: PlanFile, instructions: Mapping[int, int]) -> list[tuple[str, str, str]]:
+def _cards(info: BuildInfo, plan: PlanFile, profile: Sequence[LayerProfile], core: str) -> list[tuple[str, str, str]]:
     """(name, figure, remark) of what matters most."""
     saved = 1 - info.arena_bytes / plan.layerwise_arena_bytes if plan.layerwise_arena_bytes else 0.0
     than = f"{saved:.0%} below layer by layer" if saved > 0 else "as layer by layer"
@@ -101,22 +107,26 @@ def _cards(info: BuildInfo, plan: PlanFile, instructions: Mapping[int, int]) -> 
         ("Stack", f"{info.stack_bytes:,} B", "bound of one inference"),
         ("MACs", f"{info.executed_macs:,}", f"{factor:.3f} times the network's own"),
     ]
-    if instructions:
-        total = sum(instructions.values())
+    if profile:
+        total = sum(layer.instructions for layer in profile)
         per = f"{total / info.executed_macs:.2f} per MAC" if info.executed_macs else "one inference"
         cards.append(("Instructions", f"{total:,}", per))
+        cycles = sum(layer.estimated_cycles.get(core, 0) for layer in profile)
+        cards += [("Cycles", f"{cycles:,}", f"estimated for {core}")] if cycles else []
     return cards
 
 
-def layer_rows(info: BuildInfo, plan: PlanFile, instructions: Mapping[int, int]) -> list[LayerRow]:
+def layer_rows(info: BuildInfo, plan: PlanFile, profile: Sequence[LayerProfile], core: str) -> list[LayerRow]:
     """The layer table; the bar is the share of instructions, or of MACs where those were not counted."""
     fused = {node for stage in plan.stages if stage.kind == "fused" for node in stage.nodes}
-    costs = [instructions.get(op.index, 0) if instructions else plan.layer_macs[op.index] for op in info.operators]
+    counted = {layer.index: layer for layer in profile}
+    costs = [counted[op.index].instructions if counted else plan.layer_macs[op.index] for op in info.operators]
     total = sum(costs) or 1
     rows = []
     for op, cost in zip(info.operators, costs, strict=True):
         executed = plan.layer_macs[op.index]
-        count = instructions.get(op.index) if instructions else None
+        layer = counted.get(op.index)
+        count = layer.instructions if layer else None
         rows.append(
             LayerRow(
                 index=op.index,
@@ -126,6 +136,9 @@ def layer_rows(info: BuildInfo, plan: PlanFile, instructions: Mapping[int, int])
                 macs=op.macs,
                 executed_macs=executed,
                 instructions=count,
+                cycles=layer.estimated_cycles.get(core) if layer else None,
+                flash_read_bytes=layer.flash_read_bytes if layer else None,
+                sram_bytes=_sram_bytes(layer) if layer else None,
                 per_mac=f"{count / executed:.2f}" if count and executed else "",
                 nbytes=sum(op.output_nbytes),
                 percent=round(100 * cost / total, 1),
@@ -133,6 +146,12 @@ def layer_rows(info: BuildInfo, plan: PlanFile, instructions: Mapping[int, int])
             )
         )
     return rows
+
+
+def _sram_bytes(layer: LayerProfile) -> int | None:
+    if layer.sram_read_bytes is None or layer.written_bytes is None:
+        return None
+    return layer.sram_read_bytes + layer.written_bytes
 
 
 def stage_boxes(info: BuildInfo, plan: PlanFile) -> list[StageBox]:
@@ -171,10 +190,9 @@ def _fused_box(info: BuildInfo, stage: StageSummary) -> StageBox:
     return StageBox(title, fused_line(stage), kinds, cells)
 
 
-def flash_parts(info: BuildInfo, firmware_bytes: int | None) -> list[FlashPart]:
+def flash_parts(info: BuildInfo, firmware_bytes: int) -> list[FlashPart]:
     """The image in flash, part by part."""
     parts = [("weights and tables", info.flash.weights, "weights"), ("code of the model", info.flash.code, "code")]
-    if firmware_bytes is not None:
-        parts.append(("firmware around it", firmware_bytes, "around"))
+    parts.append(("firmware around it", firmware_bytes, "around"))
     total = sum(nbytes for _, nbytes, _ in parts) or 1
     return [FlashPart(name, nbytes, round(100 * nbytes / total, 2), style) for name, nbytes, style in parts]

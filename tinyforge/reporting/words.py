@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import Buffer, MemoryPlan
@@ -11,6 +12,9 @@ from tinyforge.ir.schedule import FusedStage, Halo, LayerStage, Schedule, Stage
 from tinyforge.ir.types import TensorType
 from tinyforge.ops.base import Op
 from tinyforge.ops.stage_windows import executed_macs, walk_stage
+
+if TYPE_CHECKING:
+    from tinyforge.device.result import LayerProfile
 
 _WIDEST_NAME = 44
 
@@ -138,3 +142,10 @@ def peak_line(graph: Graph, plan: MemoryPlan) -> str:
     node = graph.nodes[plan.peak_step]
     largest = ", ".join(short(name.split("/")[0] if "/" in name else name, 36) for name in plan.peak_buffers[:3])
     return f"peak at step {plan.peak_step}, {node.op.kind} {short(node.name)}: {largest}"
+
+
+def profile_core(core: str, profile: Sequence[LayerProfile]) -> str:
+    """Which of a profile's cycle estimates is shown for a board with ``core``: its own, with wait states of the flash
+    where those were estimated, else that of the Cortex-M4."""
+    known = list(profile[0].estimated_cycles) if profile else []
+    return next((name for name in reversed(known) if name.split("@")[0] == core), "cortex-m4")

@@ -16,7 +16,8 @@ QEMU_BOOTS = ("kernel", "vectors", "origin")
 class MemoryBank:
     """A contiguous memory. `origin` and `size` in bytes; `wait_states` in cycles per access.
 
-    `speed` orders the SRAM banks of a board: 0 is the fastest (tightly coupled), larger is slower.
+    `speed` orders the SRAM banks of a board: 0 is the fastest (tightly coupled), larger is slower. Of flash with wait
+    states: one access brings `line_bytes`, and `cache_bytes` of code are kept (0: only the line at hand).
     """
 
     name: str
@@ -24,6 +25,8 @@ class MemoryBank:
     size: int
     wait_states: int = 0
     speed: int = 0
+    line_bytes: int = 16
+    cache_bytes: int = 0
 
     @property
     def end(self) -> int:

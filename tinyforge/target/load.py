@@ -99,7 +99,11 @@ def _bank(fields: Fields, name: str | None = None) -> MemoryBank:
         size=fields.size("size"),
         wait_states=fields.integer("wait_states", 0, high=64),
         speed=fields.integer("speed", 0, high=9),
+        line_bytes=fields.integer("line_bytes", 16, low=4, high=256),
+        cache_bytes=fields.integer("cache_bytes", 0, high=1 << 20),
     )
+    if bank.line_bytes & (bank.line_bytes - 1):
+        fields.fail("line_bytes", f"{bank.line_bytes} is no power of two")
     if not bank.name.isidentifier() or bank.end > _ADDRESS_LIMIT + 1:
         fields.fail("name", f"bank {bank.name!r} needs a C identifier as name and must end below 4 GiB")
     fields.finish()

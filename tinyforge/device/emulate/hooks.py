@@ -34,6 +34,12 @@ BLOCK_DTYPE = np.dtype(
         ("unaligned", "<u4"),
         ("count", "<u8"),
         ("fell_through", "<u8"),
+        ("fetch_misses", "<u8"),
+        ("flash_read_bytes", "<u8"),
+        ("sram_read_bytes", "<u8"),
+        ("written_bytes", "<u8"),
+        ("unaligned_accesses", "<u8"),
+        ("split_accesses", "<u8"),
     ]
 )
 
@@ -78,12 +84,17 @@ class _State(ctypes.Structure):
         ("region_count", ctypes.c_uint32),
         ("violation_capacity", ctypes.c_uint32),
         ("aligned_only", ctypes.c_uint32),
-        ("padding", ctypes.c_uint32),
+        ("flash_region", ctypes.c_uint32),
         ("violations", ctypes.POINTER(_Violation)),
         ("violation_count", ctypes.c_uint64),
         ("emu_stop", ctypes.c_void_p),
         ("reg_read", ctypes.c_void_p),
         ("reg_write", ctypes.c_void_p),
+        ("lines", ctypes.c_void_p),
+        ("line_count", ctypes.c_uint32),
+        ("line_shift", ctypes.c_uint32),
+        ("last_line", ctypes.c_uint32),
+        ("padding", ctypes.c_uint32),
     )
 
 
@@ -187,6 +198,7 @@ class Counter:
         self._violations = (_Violation * _MAX_VIOLATIONS)()
         self._regions = (_Region * 0)()
         self._names: tuple[str, ...] = ()
+        self._lines = np.zeros(0, dtype=np.uint32)
         self._memory_hooked = False
         self.state = _State(
             code_base=code_base,
@@ -220,7 +232,8 @@ class Counter:
             raise ToolMissing(f"unicorn refuses a hook (error {status}); install another version of it")
 
     def watch(self, regions: dict[str, tuple[int, int]], *, aligned_only: bool) -> None:
-        """From now on count data accesses per region [begin, end); all others are violations.
+        """From now on count data accesses per region [begin, end), one of them named "flash", and per block; all others
+        are violations.
 
         aligned_only: so is every unaligned access (Armv6-M); elsewhere only those of multiple, double and FPU
         transfers are.
@@ -228,6 +241,7 @@ class Counter:
         unicorn = unicorn_module()
         self._names = tuple(regions)
         self._regions = (_Region * len(regions))(*(_Region(b, e) for b, e in regions.values()))
+        self.state.flash_region = self._names.index("flash")
         self.state.regions = self._regions
         self.state.region_count = len(regions)
         self.state.aligned_only = int(aligned_only)
@@ -236,6 +250,14 @@ class Counter:
             self._memory_hooked = True
             # Code translated before the hook was there would not call it.
             self._uc.ctl_flush_tb()
+
+    def follow_fetches(self, line_bytes: int, cache_bytes: int) -> None:
+        """From now on count the lines of code, of `line_bytes` (a power of two), that a directly mapped cache of
+        `cache_bytes` (at least one line) does not hold and that are not behind the line before."""
+        self._lines = np.zeros(max(1, cache_bytes // line_bytes), dtype=np.uint32)
+        self.state.lines = self._lines.ctypes.data
+        self.state.line_count = len(self._lines)
+        self.state.line_shift = line_bytes.bit_length() - 1
 
     def guard(self, gaps: list[tuple[int, int]]) -> None:
         """From now on every data access inside one of `gaps` [begin, end) is a violation.

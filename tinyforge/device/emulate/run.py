@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyforge.codegen.build_info import BuildInfo
-from tinyforge.device.emulate.cycles import CYCLE_MODELS, block_cycles
 from tinyforge.device.emulate.hooks import INHERIT, Counter, arm_registers, unicorn_module
 from tinyforge.device.emulate.machine import DEFAULT_LIMIT, Machine
+from tinyforge.device.emulate.profile import estimate, layer_profiles
 from tinyforge.device.result import (
     Array,
-    LayerProfile,
     MemoryTraffic,
     RunResult,
     TraceBuffer,
@@ -75,6 +74,9 @@ class _Session:
         self.machine = Machine(self.firmware.board, self.image)
         base, code = _code(self.image)
         self.counter = Counter(self.machine.uc, base, code, _owners(self.image, self.info, base, len(code)))
+        flash = self.firmware.board.flash
+        if flash.wait_states:
+            self.counter.follow_fetches(flash.line_bytes, flash.cache_bytes)
 
     def run(self, check_memory: bool, profile: bool) -> RunResult:
         """All samples, and the measurements."""
@@ -89,20 +91,23 @@ class _Session:
         blocks = self.counter.blocks()
         instructions = self.counter.state.instructions
         raw = [first, *(self._infer(i) for i in range(1, len(self.samples)))]
-        cycles, layer_cycles = self._cycles(blocks)
+        watched = False
         if check_memory:
-            self._checked_inference(profile or instructions <= FULL_CHECK_INSTRUCTIONS, first)
+            watched = self._checked_inference(profile or instructions <= FULL_CHECK_INSTRUCTIONS, first)
+        # The same inference again, accesses seen.
+        blocks = self.counter.blocks() if watched else blocks
+        cycles = estimate(blocks, self.image, self.firmware.board, watched)
         return RunResult(
             runner="emulator",
             compiler=self.firmware.compiler,
             outputs=unpack_outputs(self.info, raw),
             samples=len(self.samples),
             instructions=instructions,
-            estimated_cycles=cycles,
+            estimated_cycles={name: round(float(costs.sum())) for name, costs in cycles.items()},
             arena_high_water_bytes=arena_used,
             stack_high_water_bytes=stack_used,
             out_of_bounds_accesses=self.counter.state.violation_count if check_memory else 0,
-            layers=self._layers(blocks, layer_cycles),
+            layers=layer_profiles(self.info, blocks, cycles, watched),
             violations=self._violations() if check_memory else (),
             traffic=self._traffic() if check_memory else (),
             traces=self.traces.arrays() if self.traces is not None else {},
@@ -146,8 +151,8 @@ class _Session:
         size = self.machine.stack_top - self.machine.stack_limit
         return len(self.machine.read(self.machine.stack_limit, size).lstrip(bytes([paint])))
 
-    def _checked_inference(self, full: bool, expected: list[bytes]) -> None:
-        """The first sample once more, every data access checked.
+    def _checked_inference(self, full: bool, expected: list[bytes]) -> bool:
+        """The first sample once more, every data access checked; whether they were also counted.
 
         unicorn 2.1 loses the state of IT blocks now and then while every access calls a hook (its issue 2309). Such a
         run ends in a fault or in other outputs; it says nothing about the model and is done again with guards only,
@@ -158,12 +163,13 @@ class _Session:
             self.counter.watch(regions, aligned_only=not self.firmware.board.core.unaligned)
             try:
                 if self._infer(0) == expected:
-                    return
+                    return True
             except DeviceError:
                 pass
             self._boot()
         self.counter.guard(_gaps(self.machine.mapped, regions))
         self._infer(0)
+        return False
 
     def _model_regions(self) -> dict[str, tuple[int, int]]:
         """What the model may touch: flash image, stack, arena, its own static variables, the row buffer."""
@@ -188,33 +194,6 @@ class _Session:
     def _traffic(self) -> tuple[MemoryTraffic, ...]:
         return tuple(
             MemoryTraffic(r.name, r.reads, r.writes, r.read_bytes, r.written_bytes) for r in self.counter.regions()
-        )
-
-    def _cycles(self, blocks: NDArray[Any]) -> tuple[dict[str, int], dict[str, dict[int, int]]]:
-        """Estimated cycles in total, and per model and operator."""
-        totals: dict[str, int] = {}
-        layers: dict[str, dict[int, int]] = {}
-        for name in CYCLE_MODELS:
-            costs = block_cycles(name, blocks, self.image)
-            totals[name] = round(float(costs.sum()))
-            layers[name] = {
-                op.index: round(float(costs[blocks["owner"] == i + 1].sum()))
-                for i, op in enumerate(self.info.operators)
-            }
-        return totals, layers
-
-    def _layers(self, blocks: NDArray[Any], cycles: dict[str, dict[int, int]]) -> tuple[LayerProfile, ...]:
-        executed = blocks["count"] * blocks["instructions"]
-        return tuple(
-            LayerProfile(
-                op.index,
-                op.name,
-                op.kind,
-                op.symbol,
-                int(executed[blocks["owner"] == i + 1].sum()),
-                {model: per_op[op.index] for model, per_op in cycles.items()},
-            )
-            for i, op in enumerate(self.info.operators)
         )
 
     def _hook_trace(self, traces: TraceBuffer) -> None:
