@@ -158,7 +158,11 @@ class _Writer:
         shutil.copyfile(firmware_dir() / "LICENSE", self.folder / "LICENSE")
 
     def _measure(self, info: BuildInfo) -> BuildInfo:
-        """Builds the firmware; rewrites the header with its figures. Raises DoesNotFit over the flash limit."""
+        """Builds the firmware; rewrites the header with its figures. Raises DoesNotFit over the flash limit.
+
+        A board without firmware leaves stack and code unmeasured (0)."""
+        if self.board.bsp_dir is None:
+            return info
         from tinyforge.toolchain.firmware import build_firmware
 
         firmware = build_firmware(self.folder, self.board, str(info.options["toolchain"]))

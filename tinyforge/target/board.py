@@ -8,62 +8,22 @@ from pathlib import Path
 from tinyforge.errors import UsageError
 from tinyforge.ir.program import Isa
 from tinyforge.target.core import Core
-
-QEMU_BOOTS = ("kernel", "vectors", "origin")
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryBank:
-    """A contiguous memory. `origin` and `size` in bytes; `wait_states` in cycles per access.
-
-    `speed` orders the SRAM banks of a board: 0 is the fastest (tightly coupled), larger is slower. Of flash with wait
-    states: one access brings `line_bytes`, and `cache_bytes` of code are kept (0: only the line at hand).
-    """
-
-    name: str
-    origin: int
-    size: int
-    wait_states: int = 0
-    speed: int = 0
-    line_bytes: int = 16
-    cache_bytes: int = 0
-
-    @property
-    def end(self) -> int:
-        """First address behind the bank."""
-        return self.origin + self.size
-
-
-@dataclass(frozen=True, slots=True)
-class Uart:
-    """The serial port the protocol uses: register block address and line speed."""
-
-    base: int
-    baud: int
-
-
-@dataclass(frozen=True, slots=True)
-class QemuMachine:
-    """How QEMU runs this board: machine name, and the rate of the cycle source there in Hz.
-
-    boot: one of QEMU_BOOTS. `kernel`: QEMU knows where the flash is; `vectors`: the flash's first two words go to
-    address 0, where the core looks for them, the flash to its origin; `origin`: the flash goes to its origin, where
-    the machine starts.
-    """
-
-    machine: str
-    cycle_hz: int
-    boot: str = "kernel"
+from tinyforge.target.flashing import FlashTools
+from tinyforge.target.parts import FlashGeometry, Led, MemoryBank, QemuMachine, Uart
+from tinyforge.target.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
     """A board tinyforge can build firmware for.
 
-    clock_hz: core clock after start-up. bsp: folder in `firmware/bsp`. banks: SRAM banks, the first one
-    holds firmware data and stack. firmware_sram_bytes: SRAM of the first bank kept for firmware and stack,
-    so a model may use `model_sram_bytes`. cycle_source: one of `load.CYCLE_SOURCES`.
-    flashers: names of flashing methods, preferred first. emulator: `unicorn`, `qemu` or empty (hardware).
+    mcu: the chip's order name, empty for an emulated core. clock_hz: core clock after start-up.
+    bsp_dir: folder of the start-up code for clocks and serial port, None where there is none (`bsp = "none"`: the
+    model's C is exported, no firmware is built). settings: its settings, named as the folder's bsp.toml names them.
+    banks: SRAM banks, the first one holds firmware data and stack. unused_ram: memories of the chip that neither
+    firmware nor models use. firmware_sram_bytes: SRAM of the first bank kept for firmware and stack, so a model may
+    use `model_sram_bytes`. cycle_source: one of `load.CYCLE_SOURCES`. flashers: names of flashing methods, preferred first.
+    emulator: `unicorn`, `qemu` or empty (hardware). sources: where each figure is from.
     source: the file it was read from.
     """
 
@@ -81,6 +41,14 @@ class Board:
     emulator: str
     firmware_sram_bytes: int
     qemu: QemuMachine | None = None
+    mcu: str = ""
+    bsp_dir: Path | None = field(default=None, compare=False)
+    settings: tuple[tuple[str, int], ...] = ()
+    geometry: FlashGeometry = FlashGeometry()
+    led: Led | None = None
+    unused_ram: tuple[MemoryBank, ...] = ()
+    tools: FlashTools = FlashTools()
+    sources: tuple[Source, ...] = field(default=(), compare=False)
     source: Path | None = field(default=None, compare=False)
 
     @property
@@ -97,6 +65,11 @@ class Board:
     def flash_bytes(self) -> int:
         """Size of the flash."""
         return self.flash.size
+
+    @property
+    def is_hardware(self) -> bool:
+        """Whether it is a board to hold in the hand (QEMU may play it too)."""
+        return bool(self.mcu)
 
     @property
     def isa(self) -> Isa:

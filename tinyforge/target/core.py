@@ -29,7 +29,7 @@ class Core:
 
     @property
     def is_riscv(self) -> bool:
-        """Whether it is a RISC-V core; all others are Arm's."""
+        """Whether it is a RISC-V core."""
         return self.arch.startswith("rv")
 
 
@@ -44,5 +44,7 @@ CORES: dict[str, Core] = {
         Core("cortex-m33", "armv8-m.main", ("fpu", "dsp"), (), True, "CORTEX_M33", True),
         Core("cortex-m55", "armv8.1-m.main", ("fpu", "fpu-dp", "mve"), ("dsp",), True, "", True),
         Core("cortex-m85", "armv8.1-m.main", ("fpu", "fpu-dp", "mve"), ("dsp",), True, "", True),
+        # No compiler for it comes along: models are compiled to C and exported.
+        Core("xtensa-lx7", "xtensa", ("fpu",), (), False, "", False),
     )
 }

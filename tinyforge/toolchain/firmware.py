@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinyforge.codegen.build_info import BuildInfo, load_build_info, metadata_dir
-from tinyforge.errors import DoesNotFit, ToolMissing
+from tinyforge.errors import DoesNotFit, ToolMissing, UsageError
 from tinyforge.paths import firmware_dir
-from tinyforge.target import Board
+from tinyforge.target import Board, bsp_sources
 from tinyforge.toolchain.arm import arm_compiler
 from tinyforge.toolchain.compiler import CompileOptions, Compiler
 from tinyforge.toolchain.elf import Image, load_image, object_sizes
@@ -66,8 +66,13 @@ def build_firmware(
     """Compile and link the model of `build_dir` with the firmware for `board`.
 
     toolchain: `zig` or `gcc`. trace: report every operator's output (slower, another image).
-    Raises ToolMissing on compiler errors, DoesNotFit when the image is larger than the board's memories.
+    Raises UsageError for a board without firmware, ToolMissing on compiler errors, DoesNotFit when the image is larger than the board's memories.
     """
+    if board.bsp_dir is None:
+        raise UsageError(
+            f"tinyforge builds no firmware for {board.name}: its C is made for a project of your own; "
+            "boards with firmware: tinyforge boards"
+        )
     info = load_build_info(build_dir)
     compiler = arm_compiler(board, toolchain)
     folder = _output_folder(build_dir, board, toolchain, optimize, trace, defines)
@@ -141,6 +146,25 @@ def _options(build_dir: Path, board: Board, optimize: str, trace: bool, defines:
     )
 
 
+def _bsp_sources(board: Board, options: CompileOptions) -> list[Source]:
+    """The board's own start-up code, which alone sees pins and clock settings."""
+    assert board.bsp_dir is not None
+    own = replace(options, defines=(*options.defines, *_bsp_defines(board)))
+    return [Source(board.bsp_dir / name, own) for name in bsp_sources(board.bsp_dir)]
+
+
+def _bsp_defines(board: Board) -> list[str]:
+    defines = [f"TFB_CLOCK_{name.upper()}={value}u" for name, value in board.settings]
+    defines.append(f"TFB_FLASH_WAIT_STATES={board.flash.wait_states}u")
+    pins = {"UART_TX": board.uart.tx, "UART_RX": board.uart.rx, "LED": board.led.pin if board.led else None}
+    for name, pin in pins.items():
+        if pin is not None:
+            defines += [f"TFB_{name}_PORT={pin.port}u", f"TFB_{name}_PIN={pin.number}u"]
+    if board.led is not None:
+        defines.append(f"TFB_LED_ACTIVE_LOW={int(board.led.active_low)}u")
+    return [*defines, f"TFB_UART_FUNCTION={board.uart.function}u"]
+
+
 def _firmware_sources(folder: Path, board: Board, options: CompileOptions, trace: bool) -> list[Source]:
     root = firmware_dir()
     small = replace(options, optimize="Os")
@@ -151,7 +175,7 @@ def _firmware_sources(folder: Path, board: Board, options: CompileOptions, trace
         Source(port / "startup.c", small),
         Source(port / "cycles.c", small),
         *([Source(port / "trace.c", small)] if trace else []),
-        Source(root / "bsp" / board.bsp / "bsp.c", small),
+        *_bsp_sources(board, small),
         Source(root / "protocol" / "frame.c", small),
         Source(root / "protocol" / "serve.c", small),
         Source(root / "libc" / "rt.c", runtime),
