@@ -1,170 +1,181 @@
-"""The STM32F405 start-up against a model of its clock tree that enforces the reference manual's rules.
+"""Start-up of every STM32 board against a model of its clock tree that enforces the reference manual's rules.
 
-QEMU answers 0 for the reset and clock controller, so there the PLL path never runs. This model (RM0090: chapters 3, 5
-and 7) makes it run, and records every rule broken: PLL ranges, bus limits, flash wait states and voltage scale before
-the switch, peripherals used before their clock is on, baud rate.
+QEMU answers 0 for the reset and clock controller, so there the PLL path never runs. The models (tests/chips/stm32.py)
+make it run, and record every rule broken: PLL ranges, bus limits, flash wait states and voltage scale before the
+switch, peripherals used before their clock is on, caches turned on before they were invalidated. Then the whole
+protocol runs over the modelled serial port, and the model on the board answers as the reference does.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.toy_build import write_toy_build
-from tinyforge.device.emulate.hooks import arm_registers, unicorn_module
-from tinyforge.device.emulate.machine import new_core, pages
+from tests.chips.chip import CCR, ChipMachine
+from tests.chips.stm32 import Stm32, Stm32H7, stm32
+from tests.toy_build import toy_expected, toy_inputs, write_toy_build
+from tinyforge.device.board import run_client
+from tinyforge.device.client import DeviceClient
 from tinyforge.paths import firmware_dir
-from tinyforge.target import load_board
-from tinyforge.toolchain.elf import Image
+from tinyforge.target import Board, board_names, load_board
 from tinyforge.toolchain.firmware import build_firmware
 
-RCC, PWR, FLASH, GPIOA, USART1 = 0x40023800, 0x40007000, 0x40023C00, 0x40020000, 0x40011000
-HSI_HZ, HSE_HZ = 16_000_000, 8_000_000
-
-
-class ClockTree:
-    """Registers of RCC, PWR, FLASH, GPIOA and USART1; `problems` lists broken rules."""
-
-    def __init__(self, crystal: bool) -> None:
-        self.crystal = crystal
-        self.registers: dict[int, int] = {RCC: 0x83, RCC + 4: 0x24003010}
-        self.problems: list[str] = []
-        self.sysclk = HSI_HZ
-
-    def read(self, address: int) -> int:
-        value = self.registers.get(address, 0)
-        if address == RCC:
-            hse = bool(value & 1 << 16) and self.crystal
-            pll = bool(value & 1 << 24) and (hse or not self.registers.get(RCC + 4, 0) & 1 << 22)
-            return value | hse << 17 | pll << 25
-        if address == RCC + 8:
-            return value & ~0xC | (value & 3) << 2
-        if address == USART1:
-            return 0xC0
-        return value
-
-    def write(self, address: int, value: int) -> None:
-        self._check_clocked(address)
-        self.registers[address] = value
-        if address == RCC + 8:
-            self._switch(value)
-
-    def _check_clocked(self, address: int) -> None:
-        owner = {GPIOA: (RCC + 0x30, 0), USART1: (RCC + 0x44, 4), PWR: (RCC + 0x40, 28)}
-        for base, (enable, bit) in owner.items():
-            if base <= address < base + 0x400 and not self.registers.get(enable, 0) >> bit & 1:
-                self.problems.append(f"0x{address:08x} written before its clock was on")
-
-    def pll_hz(self) -> int:
-        """Output of the main PLL; notes values outside its ranges."""
-        value = self.registers[RCC + 4]
-        m, n, p, q = value & 0x3F, value >> 6 & 0x1FF, 2 * ((value >> 16 & 3) + 1), value >> 24 & 0xF
-        source = HSE_HZ if value & 1 << 22 else HSI_HZ
-        vco = source // m * n
-        if not 950_000 <= source // m <= 2_100_000:
-            self.problems.append(f"PLL input {source // m} Hz")
-        if not 100_000_000 <= vco <= 432_000_000 or not 50 <= n <= 432:
-            self.problems.append(f"VCO {vco} Hz")
-        if vco // q > 48_000_000:
-            self.problems.append(f"48 MHz domain at {vco // q} Hz")
-        return vco // p
-
-    def _switch(self, cfgr: int) -> None:
-        if cfgr & 3 == 0:
-            return
-        if not self.read(RCC) & 1 << 25:
-            self.problems.append("switched to a PLL that is not locked")
-        self.sysclk = self.pll_hz()
-        wait_states = self.registers.get(FLASH, 0) & 7
-        if wait_states < (self.sysclk - 1) // 30_000_000:
-            self.problems.append(f"wait states {wait_states} at {self.sysclk} Hz")
-        if self.sysclk > 144_000_000 and not self.registers.get(PWR, 0) & 1 << 14:
-            self.problems.append("voltage scale 2 above 144 MHz")
-        if self.sysclk > 168_000_000 or self.apb(1) > 42_000_000 or self.apb(2) > 84_000_000:
-            self.problems.append(f"clocks {self.sysclk}, {self.apb(1)}, {self.apb(2)} Hz")
-
-    def apb(self, bus: int) -> int:
-        """Clock of peripheral bus 1 or 2."""
-        code = self.registers.get(RCC + 8, 0) >> (10 if bus == 1 else 13) & 7
-        return self.sysclk >> (code - 3 if code >= 4 else 0)
-
-    def baud(self) -> float:
-        """Line speed that results."""
-        return self.apb(2) / self.registers[USART1 + 8]
-
-
-def boot(image: Image, crystal: bool) -> ClockTree:
-    """Run start-up to the server's entry."""
-    board = load_board("stm32f405")
-    unicorn, arm = unicorn_module(), arm_registers()
-    uc = new_core(board)
-    tree = ClockTree(crystal)
-    uc.mem_map(*pages(board.flash.origin, board.flash.end))
-    uc.mem_map(*pages(board.banks[0].origin, board.banks[0].end))
-    uc.mmio_map(
-        0x40000000,
-        0x30000,
-        lambda _uc, offset, _size, _user: tree.read(0x40000000 + offset),
-        None,
-        lambda _uc, offset, _size, value, _user: tree.write(0x40000000 + offset, value),
-        None,
-    )
-    uc.mmio_map(0xE0000000, 0x100000, lambda *_: 0, None, lambda *_: None, None)
-    for segment in image.segments:
-        uc.mem_write(segment.address, segment.data)
-    uc.reg_write(arm.UC_ARM_REG_SP, image.address("tfb_stack_top"))
-    end = image.address("tfb_cycles_init")
-    uc.emu_start(image.address("Reset_Handler") | 1, end, timeout=120 * unicorn.UC_SECOND_SCALE)
-    assert uc.reg_read(arm.UC_ARM_REG_PC) == end
-    return tree
-
-
-@pytest.fixture
-def image(tmp_path: Path) -> Image:
-    return build_firmware(write_toy_build(tmp_path / "toy"), load_board("stm32f405")).image()
-
-
-def test_crystal_gives_168_mhz_and_no_rule_is_broken(image: Image) -> None:
-    tree = boot(image, crystal=True)
-    assert tree.problems == []
-    assert (tree.sysclk, tree.apb(1), tree.apb(2)) == (168_000_000, 42_000_000, 84_000_000)
-    assert tree.baud() == pytest.approx(115200, rel=0.005)
-    assert tree.registers[GPIOA] >> 18 & 0xF == 0xA
-    assert tree.registers[GPIOA + 0x24] >> 4 & 0xFF == 0x77
-
-
-def test_without_a_crystal_the_line_still_works(image: Image) -> None:
-    tree = boot(image, crystal=False)
-    assert tree.problems == []
-    assert tree.sysclk == HSI_HZ
-    assert tree.baud() == pytest.approx(115200, rel=0.005)
-
-
-@pytest.mark.parametrize(
-    "line, problem",
-    [
-        ("FLASH_ACR = 5u", "wait states 0"),
-        ("PWR_CR |=", "voltage scale 2"),
-        ("RCC_APB2ENR |=", "before its clock was on"),
-    ],
+BOARDS = tuple(name for name in board_names() if load_board(name).bsp.startswith("stm32"))
+# Every board at the usual rate, one of each way to compute a divider at the fast one.
+RATES = (
+    *((name, 115200) for name in BOARDS),
+    *((name, 921600) for name in ("nucleo_f446re", "nucleo_h743zi2", "nucleo_l4r5zi")),
 )
-def test_the_model_catches_a_missing_line(
-    tmp_path: Path, line: str, problem: str, monkeypatch: pytest.MonkeyPatch
+
+
+def boot(folder: Path, board: Board, chip: Stm32) -> ChipMachine:
+    """Run start-up to the server's entry."""
+    machine = ChipMachine(board, chip, build_firmware(write_toy_build(folder / "toy"), board).image())
+    machine.start(board.flash.origin)
+    machine.run(until="tfb_cycles_init")
+    return machine
+
+
+def with_baud(board: Board, baud: int) -> Board:
+    return replace(board, uart=replace(board.uart, baud=baud))
+
+
+@pytest.mark.parametrize("name, baud", RATES)
+def test_full_clock_and_no_rule_is_broken(tmp_path: Path, name: str, baud: int) -> None:
+    board = with_baud(load_board(name), baud)
+    chip = stm32(board)
+    boot(tmp_path, board, chip)
+    assert chip.problems == []
+    assert chip.sysclk == board.clock_hz
+    assert chip.baud() == pytest.approx(baud, rel=0.01)
+    for pin in (board.uart.tx, board.uart.rx):
+        assert pin is not None
+        assert chip.pin_function(pin.port, pin.number) == (2, board.uart.function)
+    if board.led is not None:
+        assert chip.pin_function(board.led.pin.port, board.led.pin.number)[0] == 1
+    assert bool(chip.registers.get(CCR, 0) >> 16 & 3) == (board.core.name == "cortex-m7")
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_without_its_source_the_chip_stays_on_its_own_oscillator_and_talks(tmp_path: Path, name: str) -> None:
+    board = load_board(name)
+    chip = stm32(board, crystal=False)
+    boot(tmp_path, board, chip)
+    assert chip.problems == []
+    assert chip.sysclk == chip.reset_hz
+    assert chip.baud() == pytest.approx(115200, rel=0.02)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_protocol_runs_and_outputs_are_exact(tmp_path: Path, name: str) -> None:
+    board = load_board(name)
+    build = write_toy_build(tmp_path / "toy")
+    firmware = build_firmware(build, board)
+    chip = stm32(board)
+    machine = ChipMachine(board, chip, firmware.image())
+    machine.start(board.flash.origin)
+    inputs = toy_inputs(2)
+    client = DeviceClient(machine)
+    result = run_client(client, firmware.info, [inputs])
+    np.testing.assert_array_equal(result.outputs[0], toy_expected(inputs))
+    assert client.hello().clock_hz == board.clock_hz
+    assert chip.problems == []
+
+
+def test_an_old_h743_stays_at_what_it_can(tmp_path: Path) -> None:
+    """Revision Y has no voltage scale 0: 400 MHz."""
+    board = load_board("nucleo_h743zi2")
+    chip = Stm32H7(board, revision=0x1003)
+    boot(tmp_path, board, chip)
+    assert chip.problems == []
+    assert chip.sysclk == 400_000_000
+    assert chip.baud() == pytest.approx(115200, rel=0.01)
+
+
+F4F7 = "stm32/stm32_rcc_f4_f7.h"
+MUTATIONS = (
+    (
+        "stm32f405",
+        F4F7,
+        [
+            ("FLASH_ACR = TFB_FLASH_WAIT_STATES |", "FLASH_ACR ="),
+            ("&FLASH_ACR, 15u, TFB_FLASH_WAIT_STATES", "&RCC_CR, 0u, 0u"),
+        ],
+        "wait states 0",
+    ),
+    (
+        "stm32f405",
+        F4F7,
+        [("PWR_CR = (PWR_CR & ~(TFB_CLOCK_VOS << 14)) | (TFB_CLOCK_VOS << 14)", "PWR_CR = 0u")],
+        "voltage scale 2",
+    ),
+    ("stm32f405", F4F7, [("RCC_APB1ENR |= 1u << 28;", "")], "PWR written before"),
+    ("stm32f405", F4F7, [("RCC_APB2ENR |= 1u << 4;", "")], "serial port written before"),
+    ("stm32f405", F4F7, [("RCC_AHB1ENR |= 1u << port;", "(void)port;")], "GPIO port A written before"),
+    ("nucleo_f446re", F4F7, [("#if TFB_CLOCK_OVERDRIVE", "#if 0")], "voltage scale 1 at 180000000"),
+    ("nucleo_f446re", F4F7, [("bus_code(TFB_CLOCK_APB1_DIV)", "bus_code(2u)")], "buses at 90000000"),
+    (
+        "nucleo_f746zg",
+        F4F7,
+        [
+            ("FLASH_ACR = TFB_FLASH_WAIT_STATES", "FLASH_ACR = 6u"),
+            ("&FLASH_ACR, 15u, TFB_FLASH_WAIT_STATES", "&RCC_CR, 0u, 0u"),
+        ],
+        "wait states 6",
+    ),
+    ("nucleo_f746zg", F4F7, [("#if TFB_CLOCK_OVERDRIVE", "#if 0")], "voltage scale 1 at 216000000"),
+    (
+        "nucleo_h743zi2",
+        "stm32h7/bsp.c",
+        [
+            ("FLASH_ACR = TFB_FLASH_WAIT_STATES", "FLASH_ACR = 2u"),
+            ("&FLASH_ACR, 15u, TFB_FLASH_WAIT_STATES", "&RCC_CR, 0u, 0u"),
+        ],
+        "wait states 2",
+    ),
+    ("nucleo_h743zi2", "stm32h7/bsp.c", [("SYSCFG_PWRCR |= 1u;", "")], "voltage scale 1 at 480000000"),
+    ("nucleo_h743zi2", "stm32h7/bsp.c", [("RCC_D1CFGR = 8u |", "RCC_D1CFGR =")], "flash at 480000000"),
+    (
+        "nucleo_l476rg",
+        "stm32l4/bsp.c",
+        [
+            ("FLASH_ACR = TFB_FLASH_WAIT_STATES", "FLASH_ACR = 3u"),
+            ("&FLASH_ACR, 7u, TFB_FLASH_WAIT_STATES", "&RCC_CR, 0u, 0u"),
+        ],
+        "wait states 3",
+    ),
+    ("nucleo_l4r5zi", "stm32l4/bsp.c", [("PWR_CR5 &= ~(1u << 8);", "")], "voltage scale 1 at 120000000"),
+    ("nucleo_l4r5zi", "stm32l4/bsp.c", [("RCC_CFGR |= 8u << 4;", "")], "clock jumps"),
+    ("nucleo_l4r5zi", "stm32l4/bsp.c", [("PWR_CR2 |= 1u << 9;", "")], "without their supply"),
+)
+
+
+@pytest.mark.parametrize("name, file, changes, problem", MUTATIONS)
+def test_the_model_catches_what_is_left_out(
+    tmp_path: Path, name: str, file: str, changes: Sequence[tuple[str, str]], problem: str
 ) -> None:
-    """The model itself is tested with start-up code that lacks a step."""
-    changed = tmp_path / "firmware"
-    _copy_without(firmware_dir(), changed, line)
-    monkeypatch.setattr("tinyforge.toolchain.firmware.firmware_dir", lambda: changed)
-    firmware = build_firmware(write_toy_build(tmp_path / "toy"), load_board("stm32f405"))
-    assert any(problem in found for found in boot(firmware.image(), crystal=True).problems)
+    """The models themselves are tested with start-up code that lacks a step."""
+    shutil.copytree(firmware_dir() / "bsp", tmp_path / "bsp")
+    path = tmp_path / "bsp" / file
+    text = path.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+    board = load_board(name)
+    board = replace(board, bsp_dir=tmp_path / "bsp" / board.bsp)
+    chip = stm32(board)
+    boot(tmp_path, board, chip)
+    assert any(problem in found for found in chip.problems), chip.problems
 
 
-def _copy_without(root: Path, target: Path, line: str) -> None:
-    shutil.copytree(root, target)
-    bsp = target / "bsp" / "stm32f405" / "bsp.c"
-    kept = [text for text in bsp.read_text().splitlines() if line not in text]
-    if line.startswith("FLASH_ACR"):
-        kept = [text.replace("wait_for(&FLASH_ACR, 7u, 5u)", "core_hz") for text in kept]
-    bsp.write_text("\n".join(kept) + "\n")
+def test_caches_must_be_invalidated_first(tmp_path: Path) -> None:
+    board = load_board("nucleo_f746zg")
+    chip = stm32(board)
+    chip.write_system(CCR, 3 << 16)
+    assert chip.problems == ["data cache on before it was invalidated"]

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tinyforge.api.boards import boards, new_board
 from tinyforge.errors import UsageError
 from tinyforge.target import board_names, load_board, parse_size
+from tinyforge.target.flashing import METHODS
+from tinyforge.target.sources import source_of
 
 SAMPLE = (Path(__file__).parents[2] / "boards" / "emulated_m4.toml").read_text(encoding="utf-8")
 
@@ -18,6 +21,107 @@ def test_every_shipped_board_loads(name: str) -> None:
     assert board.name == name
     assert board.sram_bytes > 0
     assert board.model_sram_bytes < board.sram_bytes
+
+
+HARDWARE = tuple(name for name in board_names() if load_board(name).is_hardware)
+NUCLEO = load_board("nucleo_f446re").source.read_text(encoding="utf-8")  # type: ignore[union-attr]
+
+
+def test_the_promised_boards_are_there() -> None:
+    promised = """nucleo_f446re nucleo_f746zg disco_f746ng nucleo_h743zi2 nucleo_l476rg b_l475e_iot01a stm32f4_disco
+        nrf52840dk arduino_nano_33_ble rpi_pico rpi_pico2 teensy41 esp32s3 nucleo_l4r5zi nucleo_f412zg
+        nucleo_f767zi"""
+    assert set(promised.split()) <= set(HARDWARE)
+
+
+@pytest.mark.parametrize("name", HARDWARE)
+def test_hardware_says_where_every_figure_is_from(name: str) -> None:
+    """The loader checks that [[source]] covers all figures; here that it is there, with erase units and flashers."""
+    board = load_board(name)
+    assert any(source.verified for source in board.sources) or board.bsp_dir is None
+    assert source_of(board.sources, "clock_hz") is not None
+    assert board.geometry.size == board.flash.size
+    assert set(board.flashers) <= set(METHODS)
+    assert bool(board.flashers) or board.bsp_dir is None
+
+
+def test_the_most_exact_name_is_the_source() -> None:
+    board = load_board("stm32f4_disco")
+    bank, retention = source_of(board.sources, "ram.ccm.size"), source_of(board.sources, "ram.ccm.retention")
+    assert bank is not None
+    assert retention is not None
+    assert (bank.verified, retention.verified) == (True, False)
+
+
+def test_sectors() -> None:
+    geometry = load_board("nucleo_f446re").geometry
+    assert geometry.sectors_of(0, 1) == ((0, 16 << 10),)
+    assert geometry.sectors_of(60 << 10, 130 << 10) == (
+        (48 << 10, 16 << 10),
+        (64 << 10, 64 << 10),
+        (128 << 10, 128 << 10),
+    )
+
+
+def test_filters() -> None:
+    found = boards(sram="500K", core="m4").boards
+    assert {"nucleo_l4r5zi", "emulated_m4"} <= {board.name for board in found}
+    assert all(board.core.name == "cortex-m4" and board.model_sram_bytes >= 500 << 10 for board in found)
+    assert [board.name for board in boards(core="xtensa-lx7").boards] == ["esp32s3"]
+    with pytest.raises(UsageError, match="no core"):
+        boards(core="z80")
+
+
+@pytest.mark.parametrize("like", HARDWARE)
+def test_a_new_board_starts_from_any(tmp_path: Path, like: str) -> None:
+    board = load_board(new_board("my_board", like=like, out=tmp_path / "my_board.toml"))
+    model = load_board(like)
+    assert (board.name, board.clock_hz, board.banks) == ("my_board", model.clock_hz, model.banks)
+    assert not any(source.verified for source in board.sources)
+    with pytest.raises(UsageError, match="exists already"):
+        new_board("my_board", like=like, out=tmp_path / "my_board.toml")
+
+
+@pytest.mark.parametrize(
+    "name, like, message", [("9x", None, "no board name"), ("mine", "nonesuch", "there is no board")]
+)
+def test_new_boards_that_cannot_be(tmp_path: Path, name: str, like: str | None, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        new_board(name, like=like, out=tmp_path / f"{name}.toml")
+
+
+def test_start_up_code_beside_the_board_file(tmp_path: Path) -> None:
+    (tmp_path / "my_bsp").mkdir()
+    (tmp_path / "my_bsp" / "bsp.c").write_text("")
+    board = load_board(write(tmp_path, SAMPLE.replace('bsp = "cmsdk"', 'bsp = "./my_bsp"')))
+    assert board.bsp_dir == tmp_path / "my_bsp"
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ('of = ["uart"', 'of = ["uarts"', "'uarts' is no figure of this file"),
+        ('"clock_hz", ', "", "no .*source.* says where these are from: clock_hz"),
+        ("verified = false", "verified = 1", "verified: 1 has the wrong type"),
+        ("pll_n = 360", "pll_n = 500", "pll_n: 500 is outside 50..432"),
+        ("pll_n = 360", "pll_x = 360", "pll_n: this key is missing"),
+        ("pll_n = 360", "pll_n = 360\npll_x = 1", "unknown key pll_x"),
+        ('"3x128K"', '"4x128K"', "add up to 655,360 B, the flash has 524,288 B"),
+        ('"3x128K"', '"3*128K"', "is no run of sectors"),
+        ('tx = "PA2"', 'tx = "A/2"', "'A/2' is no pin"),
+        ('"gdb"', '"telepathy"', "'telepathy' is not one of: emulated, gdb, pyocd"),
+        ('openocd_config = "board/st_nucleo_f4.cfg"', "", "'openocd' needs openocd_config"),
+        ('bsp = "stm32f4"', 'bsp = "stm32f9"', "no folder 'stm32f9' in firmware/bsp"),
+        ('retention = "standby"', 'retention = "forever"', "'forever' is not one of: none, sleep"),
+        ("origin = 0x4002_4000", "origin = 0x2000_0000", "overlap"),
+    ],
+)
+def test_errors_of_hardware_boards(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = NUCLEO.replace('name = "nucleo_f446re"', 'name = "mine"')
+    assert old in text
+    (tmp_path / "mine.toml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        load_board(tmp_path / "mine.toml")
 
 
 def write(folder: Path, text: str, name: str = "mine") -> Path:

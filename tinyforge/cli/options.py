@@ -136,7 +136,20 @@ Page = Annotated[
     Path | None, typer.Option("--out", "-o", help="Default: BUILD/.tinyforge/report.html.", show_default=False)
 ]
 Measure = Annotated[bool, typer.Option("--measure/--no-measure", help="Count instructions per layer on the emulator.")]
-BoardName = Annotated[str | None, typer.Argument(help="Show this board only.", show_default=False)]
+BoardName = Annotated[
+    str | None,
+    typer.Argument(help="Show this board (a name or a .toml file); new: start a file.", show_default=False),
+]
+NewBoardName = Annotated[
+    str | None, typer.Argument(metavar="NAME_OF_NEW", help="With new: the name.", show_default=False)
+]
+BoardLike = Annotated[
+    str | None,
+    typer.Option("--like", metavar="BOARD", help="With new: board to start from; default: nucleo_f446re."),
+]
+BoardOut = Annotated[
+    str | None, typer.Option("--out", "-o", metavar="FILE", help="With new: the file; default: NAME.toml.")
+]
 LeastSram = Annotated[
     str | None,
     typer.Option("--sram", metavar="SIZE", help="Only boards that leave a model this much: bytes, or 64K."),

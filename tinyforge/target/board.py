@@ -15,15 +15,15 @@ from tinyforge.target.sources import Source
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A board tinyforge can build firmware for.
+    """A board tinyforge can build firmware for, or at least compile models for.
 
     mcu: the chip's order name, empty for an emulated core. clock_hz: core clock after start-up.
     bsp_dir: folder of the start-up code for clocks and serial port, None where there is none (`bsp = "none"`: the
-    model's C is exported, no firmware is built). settings: its settings, named as the folder's bsp.toml names them.
+    model's C is exported, no firmware is built). settings: its settings, as the folder's bsp.toml names them.
     banks: SRAM banks, the first one holds firmware data and stack. unused_ram: memories of the chip that neither
-    firmware nor models use. firmware_sram_bytes: SRAM of the first bank kept for firmware and stack, so a model may
-    use `model_sram_bytes`. cycle_source: one of `load.CYCLE_SOURCES`. flashers: names of flashing methods, preferred first.
-    emulator: `unicorn`, `qemu` or empty (hardware). sources: where each figure is from.
+    firmware nor models use. firmware_sram_bytes: SRAM of the first bank kept for firmware and stack, so that a model
+    may use `model_sram_bytes`. cycle_source: one of `load.CYCLE_SOURCES`. flashers: names of flashing methods,
+    preferred first. emulator: `unicorn`, `qemu` or empty (hardware). sources: where each figure is from.
     source: the file it was read from.
     """
 
@@ -44,10 +44,10 @@ class Board:
     mcu: str = ""
     bsp_dir: Path | None = field(default=None, compare=False)
     settings: tuple[tuple[str, int], ...] = ()
-    geometry: FlashGeometry = FlashGeometry()
+    geometry: FlashGeometry = field(default_factory=FlashGeometry)
     led: Led | None = None
     unused_ram: tuple[MemoryBank, ...] = ()
-    tools: FlashTools = FlashTools()
+    tools: FlashTools = field(default_factory=FlashTools)
     sources: tuple[Source, ...] = field(default=(), compare=False)
     source: Path | None = field(default=None, compare=False)
 

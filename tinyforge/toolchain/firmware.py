@@ -66,13 +66,10 @@ def build_firmware(
     """Compile and link the model of `build_dir` with the firmware for `board`.
 
     toolchain: `zig` or `gcc`. trace: report every operator's output (slower, another image).
-    Raises UsageError for a board without firmware, ToolMissing on compiler errors, DoesNotFit when the image is larger than the board's memories.
+    Raises UsageError for a board without firmware, ToolMissing on compiler errors, DoesNotFit when the image is larger
+    than the board's memories.
     """
-    if board.bsp_dir is None:
-        raise UsageError(
-            f"tinyforge builds no firmware for {board.name}: its C is made for a project of your own; "
-            "boards with firmware: tinyforge boards"
-        )
+    _check_has_firmware(board)
     info = load_build_info(build_dir)
     compiler = arm_compiler(board, toolchain)
     folder = _output_folder(build_dir, board, toolchain, optimize, trace, defines)
@@ -105,6 +102,14 @@ def build_firmware(
         arena_linked_bytes=arena,
         firmware_ram_bytes=image.ram_bytes() - stack_region - arena,
     )
+
+
+def _check_has_firmware(board: Board) -> None:
+    if board.bsp_dir is None:
+        raise UsageError(
+            f"tinyforge builds no firmware for {board.name}: its C is made for a project of your own; "
+            "boards with firmware: tinyforge boards"
+        )
 
 
 def _arena_symbol(info: BuildInfo) -> str:

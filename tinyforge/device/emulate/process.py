@@ -105,6 +105,7 @@ def _start_qemu(board: Board, flash: Path) -> tuple[subprocess.Popen[bytes], int
                 # One instruction is one nanosecond of virtual time: counts are repeatable.
                 "-icount",
                 "shift=0",
+                *["-serial", "null"] * board.qemu.serial,
                 "-serial",
                 f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on",
             ]
