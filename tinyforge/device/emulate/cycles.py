@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tinyforge.device.emulate.decode import Instruction, decode
 from tinyforge.device.emulate.timing_m7 import m7_block
-from tinyforge.target.board import MemoryBank
+from tinyforge.target.parts import MemoryBank
 from tinyforge.toolchain.elf import Image
 
 CYCLE_MODELS = ("cortex-m4", "cortex-m7")
