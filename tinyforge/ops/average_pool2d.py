@@ -17,6 +17,7 @@ from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import IDENTITY, Window
 from tinyforge.ops.base import Piece, activation_range, require
 from tinyforge.ops.pool2d import Pool2D
+from tinyforge.ops.reduction import SUM_BYTES
 
 MAX_COUNT = 1 << 20
 """More positions than this under one window are refused; sums stay far inside int32 up to here."""
@@ -98,8 +99,11 @@ class AveragePool2D(Pool2D):
                 ("lo", lo),
                 ("hi", hi),
             ),
-            scratch_bytes=4 * channels,
+            scratch_bytes=SUM_BYTES * channels,
         )
+
+    def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
+        return SUM_BYTES * ins[0].shape[3] if self.accumulates(ins, outs) else 0
 
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         if self.accumulates(ins, outs):

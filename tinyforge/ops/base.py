@@ -86,6 +86,11 @@ class Op(OpBase):
         """Slower calls that do what ``call`` of ``lower`` does with less scratch, the fastest first."""
         return ()
 
+    def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
+        """Bytes of scratch of the last call of ``lower_slim`` (of ``lower`` where there is none), from shapes alone:
+        constants of ``ins`` may be stand-ins. For weights of zero point 0."""
+        return 0
+
 
 def input_window(op: Op, ins: Sequence[Tensor], outs: Sequence[Tensor], index: int, window: Window) -> Window:
     """Clipped window of input ``index`` needed for ``window`` of the output."""

@@ -115,6 +115,9 @@ class Conv2D(Op):
         literals = tuple((name, most if name == "most" else value) for name, value in call.literals)
         return (replace(call, literals=literals, scratch_bytes=scratch),)
 
+    def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
+        return self._gathering(ins, 0)[1] if ins[1].shape[0] >= GROUP else 0
+
     def _gathering(self, ins: Sequence[Tensor], limit: int) -> tuple[int, int, bool]:
         """Pixels done at a time to keep to ``limit``, bytes of scratch, and whether windows are gathered whole."""
         _, kh, kw, c = ins[1].shape

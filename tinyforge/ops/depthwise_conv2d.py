@@ -98,7 +98,7 @@ class DepthwiseConv2D(Op):
             ("depth_multiplier", self.multiplier),
             ("stride_w", self.stride[1]),
         )
-        if (self.dilation[1] == 1 or kw == 1) and kh <= MAX_ROWS:
+        if self._planar(kh, kw):
             return self._lower_planar(ins, outs, rows, shape)
         lo, hi = activation_range(self.activation, outs[0].type)
         return KernelCall(
@@ -127,6 +127,15 @@ class DepthwiseConv2D(Op):
         fields = {"block": layout.block, "plane": layout.plane}
         literals = tuple((name, fields.get(name, value)) for name, value in call.literals)
         return (replace(call, literals=literals, scratch_bytes=layout.scratch_bytes),)
+
+    def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
+        _, kh, kw, _ = ins[1].shape
+        if not self._planar(kh, kw):
+            return 0
+        return plane_layout(kh, kw, self.stride[1], outs[0].shape[2], ins[0].shape[3], self.padding[2], 0).scratch_bytes
+
+    def _planar(self, kh: int, kw: int) -> bool:
+        return (self.dilation[1] == 1 or kw == 1) and kh <= MAX_ROWS
 
     def _lower_planar(
         self,

@@ -68,7 +68,7 @@ class FullyConnected(Op):
         n_out, n_in = weights.shape
         batch = ("batch", outs[0].type.elements // n_out)
         clamp = (("lo", rescale.lo), ("hi", rescale.hi))
-        group = 4 if n_out >= 4 and -(-n_out // 4) * QUAD_COST <= -(-n_out // 2) * PAIR_COST else 2
+        group = _group(n_out)
         packed = pack_matmul(weights, folded_bias(ins), rescale, group)
         if packed is not None:
             return KernelCall(
@@ -77,7 +77,7 @@ class FullyConnected(Op):
                 form="flat",
                 tables=(Table("packed", "int32_t", packed.stream),),
                 literals=(batch, ("in_n", n_in), ("out_n", n_out), ("group", group), ("line", packed.line), *clamp),
-                scratch_bytes=(2 if group == 4 else 4) * STEP * steps_of(n_in),  # Armv6-M unpacks pairs further
+                scratch_bytes=_scratch_bytes(n_in, group),
             )
         call = KernelCall(
             kernel="tf_fully_connected_steps_s8",
@@ -96,6 +96,21 @@ class FullyConnected(Op):
             tables=(*call.tables, *form.tables()),
             literals=(*call.literals, ("rounding", form.rounding.value), *clamp),
         )
+
+    def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
+        n_out, n_in = ins[1].shape
+        group = _group(n_out)
+        return _scratch_bytes(n_in, group) if n_out >= group else 0
+
+
+def _group(n_out: int) -> int:
+    """Output channels computed together."""
+    return 4 if n_out >= 4 and -(-n_out // 4) * QUAD_COST <= -(-n_out // 2) * PAIR_COST else 2
+
+
+def _scratch_bytes(n_in: int, group: int) -> int:
+    """Widened inputs; Armv6-M unpacks pairs further."""
+    return (2 if group == 4 else 4) * STEP * steps_of(n_in)
 
 
 def _rescale(op: FullyConnected, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> Rescale:

@@ -12,6 +12,7 @@ from tinyforge.ir.types import Array
 from tinyforge.ir.window import Window
 from tinyforge.ops.base import Op, Piece
 from tinyforge.ops.reduction import (
+    SUM_BYTES,
     check_reduction,
     compute_reduction,
     element_count,
@@ -47,6 +48,9 @@ class Mean(Op):
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         scaling = self._scaling(ins, outs)
         return lower_reduction(ins[0], outs[0], self.reduce_axes, scaling, self.kind)
+
+    def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
+        return SUM_BYTES * ins[0].shape[3] if self.accumulates(ins, outs) else 0
 
     def _scaling(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[int, int]:
         return mean_scaling(ins[0], outs[0], element_count(ins[0], self.reduce_axes))

@@ -21,6 +21,7 @@ MAX_COUNT = 1 << 23
 
 LOOPS = 5
 FULL_FORM = -1
+SUM_BYTES = 4  # of one channel's accumulator
 """In place of a ``Rounding``: the reference's own arithmetic."""
 
 
@@ -119,7 +120,7 @@ def lower_reduction(x: Tensor, out: Tensor, axes: Sequence[int], scaling: tuple[
             form="reduce",
             inputs=(RowInput(0, 1, IDENTITY, IDENTITY),),
             literals=(("channels", channels), *arithmetic),
-            scratch_bytes=4 * channels,
+            scratch_bytes=SUM_BYTES * channels,
         )
     names = ("k0", "r0", "k1", "r1", "k2")
     extents = tuple(zip(names, loop_extents(x, axes, kind), strict=True))

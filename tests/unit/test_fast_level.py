@@ -1,0 +1,129 @@
+"""The fast level: shapes without weights cost what the graph costs, and answers keep what they promise."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.search.random_graphs import Builder
+from tinyforge.errors import UsageError
+from tinyforge.ir.graph import Graph
+from tinyforge.ir.program import KernelCall
+from tinyforge.ops.add import Add
+from tinyforge.ops.base import Activation, Op
+from tinyforge.ops.conv2d import Conv2D
+from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
+from tinyforge.ops.fully_connected import FullyConnected
+from tinyforge.ops.mean import Mean
+from tinyforge.schedule.fast import estimate, wire_graph
+from tinyforge.schedule.options import Options
+from tinyforge.schedule.shape import LayerShape, NetworkShape, wire
+
+NONE = Activation.NONE
+
+
+def slim_calls(graph: Graph) -> list[KernelCall]:
+    """Of every node the call with the least scratch."""
+    found = []
+    for node in graph.nodes:
+        assert isinstance(node.op, Op)
+        ins, outs = graph.ins(node), graph.outs(node)
+        call = node.op.lower(ins, outs)
+        found.append((call, *node.op.lower_slim(call, ins, outs))[-1])
+    return found
+
+
+def block(x: int, expanded: int, out: int, kernel: int, stride: int, at: int) -> list[LayerShape]:
+    """An inverted residual of layers at, at + 1, ...; with a skip where stride is 1 and channels agree."""
+    layers = [
+        LayerShape("conv2d", channels=expanded),
+        LayerShape("depthwise_conv2d", kernel=(kernel, kernel), stride=(stride, stride)),
+        LayerShape("conv2d", channels=out),
+    ]
+    return [*layers, LayerShape("add", inputs=(at - 1, at + 2))] if stride == 1 and x == out else layers
+
+
+def mobile(rng: np.random.Generator, blocks: int, size: int = 96) -> NetworkShape:
+    """A random network of inverted residuals."""
+    layers = [LayerShape("conv2d", channels=16, kernel=(3, 3), stride=(2, 2))]
+    channels = 16
+    for i in range(blocks):
+        stride = 2 if i % 4 == 1 else 1
+        out = channels if stride == 1 and rng.random() < 0.7 else int(rng.integers(1, 12)) * 8
+        expanded = channels * int(rng.integers(2, 7))
+        layers += block(channels, expanded, out, int(rng.choice([3, 5, 7])), stride, len(layers))
+        channels = out
+    layers += [LayerShape("mean"), LayerShape("fully_connected", channels=10)]
+    return NetworkShape((size, size, 3), tuple(layers))
+
+
+def test_shapes_have_the_facts_of_the_graph() -> None:
+    b = Builder(np.random.default_rng(0))
+    x = b.activation((1, 21, 18, 3))
+    stem = b.apply(Conv2D((2, 2), (1, 1), (1, 1, 0, 1), NONE), x, *b.weights((8, 3, 3, 3), 0))
+    assert stem is not None
+    wide = b.apply(Conv2D((1, 1), (1, 1), (0, 0, 0, 0), NONE), stem, *b.weights((24, 1, 1, 8), 0))
+    assert wide is not None
+    deep = b.apply(DepthwiseConv2D((1, 1), (1, 1), (2, 2, 2, 2), 1, NONE), wide, *b.weights((1, 5, 5, 24), 3))
+    assert deep is not None
+    narrow = b.apply(Conv2D((1, 1), (1, 1), (0, 0, 0, 0), NONE), deep, *b.weights((8, 1, 1, 24), 0))
+    assert narrow is not None
+    added = b.apply(Add(NONE), stem, narrow)
+    assert added is not None
+    mean = b.apply(Mean((1, 2), False), added)
+    assert mean is not None
+    out = b.apply(FullyConnected(NONE), mean, *b.weights((10, 8), 0))
+    assert out is not None
+    graph = b.graph([out])
+    shape = NetworkShape(
+        (21, 18, 3),
+        (
+            LayerShape("conv2d", channels=8, kernel=(3, 3), stride=(2, 2)),
+            LayerShape("conv2d", channels=24),
+            LayerShape("depthwise_conv2d", kernel=(5, 5)),
+            LayerShape("conv2d", channels=8),
+            LayerShape("add", inputs=(0, 3)),
+            LayerShape("mean"),
+            LayerShape("fully_connected", channels=10),
+        ),
+    )
+    from_graph, from_shape = wire_graph(graph, slim_calls(graph)), wire(shape)
+    assert [f._replace(alias=False) for f in from_graph.facts] == list(from_shape.facts)
+    assert from_graph.reads == from_shape.reads
+    assert replace(from_graph, facts=(), reads=()).outputs == from_shape.outputs
+
+
+@pytest.mark.parametrize("fed", ["whole", "rows"])
+def test_limits_are_kept_and_more_memory_never_costs_more(fed: str) -> None:
+    shape = mobile(np.random.default_rng(1), 9)
+    least = estimate(shape, Options("sram", input=fed))
+    assert least.executed_macs <= 1.1 * least.macs
+    assert least.arena_bytes < estimate(shape, Options(schedule="auto", input="whole")).arena_bytes
+    cycles = [
+        estimate(shape, Options(input=fed), int(least.arena_bytes * share)).estimated_cycles for share in (1.1, 2, 8)
+    ]
+    assert cycles == sorted(cycles, reverse=True)
+    refused = estimate(shape, Options(input=fed), least.arena_bytes // 2)
+    assert not refused.fits and refused.arena_bytes > least.arena_bytes // 2
+
+
+def test_shapes_that_do_not_fit_are_named() -> None:
+    with pytest.raises(UsageError, match="conv3d"):
+        LayerShape("conv3d")
+    with pytest.raises(UsageError, match="layer 0"):
+        wire(NetworkShape((8, 8, 1), (LayerShape("relu", inputs=(3,)),)))
+    with pytest.raises(UsageError, match="does not fit"):
+        wire(NetworkShape((8, 8, 1), (LayerShape("max_pool2d", kernel=(9, 9), padding="valid"),)))
+
+
+def test_feasibility_checks_a_second() -> None:
+    """Building the description included; the bar is 5,000 a minute on two cores, here with room for a slow machine."""
+    rng = np.random.default_rng(2)
+    estimate(mobile(rng, 12), Options("sram", input="rows"), 32768)
+    start = time.process_time()
+    for _ in range(20):
+        estimate(mobile(rng, 12), Options(max_mac_factor=1.05, input="rows"), 32768)
+    assert (time.process_time() - start) / 20 < 0.040

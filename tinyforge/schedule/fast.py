@@ -1,0 +1,163 @@
+"""The fast level: an answer in milliseconds for a graph or for a network of shapes, in closed form.
+
+``estimate`` is what an architecture search asks thousands of times: does this candidate fit, and what does it cost?
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyforge.ir.graph import Graph
+from tinyforge.ir.program import KernelCall
+from tinyforge.schedule.closed_form import ENDLESS, FloatArray, StageTable, stage_table
+from tinyforge.schedule.facts import graph_facts
+from tinyforge.schedule.options import Options
+from tinyforge.schedule.shape import NetworkShape, wire
+from tinyforge.schedule.wiring import Wired, Wiring, make_wiring
+
+NO_LIMIT = 1 << 62
+MOST_EXTRA = 0.5
+"""Part of the network's MACs that may be recomputed where no factor is given."""
+CLOSE = 1.02
+"""Bytes are settled to this factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a network costs under its best schedule, by the row model. ``fits``: within the bytes asked for."""
+
+    arena_bytes: int
+    macs: int
+    executed_macs: int
+    estimated_cycles: int
+    fits: bool
+
+
+def estimate(network: NetworkShape, options: Options | None = None, sram_bytes: int | None = None) -> Estimate:
+    """Arena bytes, executed MACs and estimated cycles of ``network`` (without weights) under ``options`` (default:
+    objective ``balanced``) within ``sram_bytes`` of arena (None: no limit).
+
+    Where nothing fits the figures are those of the least SRAM. Raises UsageError for shapes that do not fit together.
+    """
+    return Fast(wire(network), options or Options(), sram_bytes).estimate()
+
+
+def wire_graph(graph: Graph, calls: Sequence[KernelCall]) -> Wired:
+    """Facts of a graph run by ``calls``. Several inputs count as one, of one row."""
+    ids = dict.fromkeys(graph.inputs, 0)
+    for i, node in enumerate(graph.nodes):
+        ids.update(dict.fromkeys(node.outputs, i + 1))
+    reads = [tuple(ids[t] for t in node.inputs if t in ids) for node in graph.nodes]
+    types = [graph.tensors[t].type for t in graph.inputs]
+    height, width, channels = types[0].hwc if len(types) == 1 else (1, 1, sum(t.nbytes for t in types))
+    pixel = channels * types[0].dtype.itemsize if len(types) == 1 else channels
+    return Wired(graph_facts(graph, calls), reads, tuple(ids[t] for t in graph.outputs), (height, width, pixel))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A way through the network: columns of the table and the way each stage is run."""
+
+    columns: tuple[int, ...]
+    ways: tuple[int, ...]
+    nbytes: int
+    macs: float
+    cycles: float
+
+
+class Fast:
+    """One question about one network."""
+
+    def __init__(self, wired: Wired, options: Options, sram_bytes: int | None) -> None:
+        self.options = options
+        self.limit = sram_bytes if sram_bytes is not None else NO_LIMIT
+        self.fed = options.input == "rows"
+        self.wiring: Wiring = make_wiring(wired)
+        self.macs = sum(f.macs for f in wired.facts)
+        factor = options.factor if math.isfinite(options.factor) else 1.0 + MOST_EXTRA
+        self.most_macs = factor * self.macs + 1e-6 if math.isfinite(options.factor) else math.inf
+        self.table: StageTable = stage_table(self.wiring, self.fed, (factor - 1.0) * self.macs)
+
+    def estimate(self) -> Estimate:
+        best = self.choose()
+        if best is None:
+            return Estimate(ENDLESS, self.macs, self.macs, 0, False)
+        fits = best.nbytes <= self.limit
+        return Estimate(best.nbytes, self.macs, round(best.macs), round(best.cycles), fits)
+
+    def choose(self) -> Choice | None:
+        """The best way through the network; that of least bytes where none fits; None where the input cannot be fed."""
+        if self.options.objective != "sram":
+            fitting = self._within(self.limit)
+            if fitting is not None:
+                return fitting
+        return self._smallest()
+
+    def _smallest(self) -> Choice | None:
+        """Least bytes within the limit of MACs, to a factor CLOSE, then the fastest of that size."""
+        low = self._least_bytes()
+        if low >= ENDLESS:
+            return None
+        best = self._within(low)
+        if best is not None:
+            return best
+        high = int(self.table.nbytes[0].max(initial=0, where=self.table.nbytes[0] < ENDLESS))
+        best = self._within(high)
+        while best is not None and high > CLOSE * low:
+            middle = int(math.sqrt(low * high))
+            found = self._within(middle)
+            if found is None:
+                low = middle + 1
+            else:
+                best, high = found, min(middle, found.nbytes)
+        return best
+
+    def _least_bytes(self) -> int:
+        """The least peak that any path has, whatever it computes."""
+        table = self.table
+        least = table.nbytes.min(axis=0).tolist()
+        best = [0] + [ENDLESS] * len(self.wiring.wired.facts)
+        for first, last, nbytes in zip(table.first.tolist(), table.last.tolist(), least, strict=True):
+            peak = max(best[first], nbytes)
+            if peak < best[last + 1]:
+                best[last + 1] = peak
+        return best[-1]
+
+    def _within(self, limit: int) -> Choice | None:
+        """The fastest path whose stages keep to ``limit`` bytes, or that of fewest MACs where that has too many."""
+        fits = self.table.nbytes <= limit
+        for cost in (self.table.cycles, self.table.macs):
+            found = self._shortest(np.where(fits, cost, np.inf))
+            if found is None:
+                return None
+            if found.macs <= self.most_macs:
+                return found
+        return None
+
+    def _shortest(self, cost: FloatArray) -> Choice | None:
+        """The path of least cost."""
+        table, count = self.table, len(self.wiring.wired.facts)
+        ways = cost.argmin(axis=0)
+        columns = np.arange(len(ways))
+        best = [0.0] + [math.inf] * count
+        via = [-1] * (count + 1)
+        steps = zip(table.first.tolist(), table.last.tolist(), cost[ways, columns].tolist(), strict=True)
+        for column, (first, last, price) in enumerate(steps):
+            total = best[first] + price
+            if total < best[last + 1]:
+                best[last + 1], via[last + 1] = total, column
+        if not math.isfinite(best[count]):
+            return None
+        path, at = [], count
+        while at:
+            path.append(via[at])
+            at = int(table.first[via[at]])
+        chosen = tuple(reversed(path))
+        picked = ways[list(chosen)], list(chosen)
+        sums = (table.macs[picked].sum(), table.cycles[picked].sum())
+        peak = int(table.nbytes[picked].max(initial=0))
+        return Choice(chosen, tuple(ways[list(chosen)].tolist()), peak, float(sums[0]), float(sums[1]))
