@@ -33,6 +33,11 @@ STRICT = [
     "-Wvla",
 ]
 
+# The checks that can fail in this code and nothing else sees. Those left out of "undefined" (null, alignment,
+# object-size, pointer-overflow) make gcc twenty times slower on inlined kernels; AddressSanitizer on real models
+# (test_c_contract) and the emulated Cortex-M0+, which faults on unaligned accesses, cover them.
+UNDEFINED = "signed-integer-overflow,shift,bounds,integer-divide-by-zero,float-cast-overflow"
+
 
 @dataclass(frozen=True)
 class StackedPlan:
@@ -81,7 +86,7 @@ class HostModels:
                 (folder / name).write_text(text)
             sources += [f"m{i}.c", f"m{i}_weights.c"]
         cc = shutil.which("gcc") or shutil.which("cc")
-        command = [cc, *STRICT, "-O1", "-fsanitize=undefined", "-fno-sanitize-recover=undefined", *defines]
+        command = [cc, *STRICT, "-O1", f"-fsanitize={UNDEFINED}", "-fno-sanitize-recover=all", *defines]
         done = subprocess.run(
             [*command, "-shared", "-fPIC", "-o", "models.so", *sources], cwd=folder, capture_output=True, text=True
         )

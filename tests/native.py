@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.c_host import STRICT
+from tests.c_host import STRICT, UNDEFINED
 from tinyforge.codegen.generate import generate, lower_graph
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import MemoryPlan
@@ -19,7 +19,7 @@ from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import Schedule
 from tinyforge.ir.types import Array
 
-SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+SANITIZE = [f"-fsanitize=address,{UNDEFINED}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 
 
 @dataclass(frozen=True)
