@@ -92,6 +92,7 @@ def _saving(blocks: Sequence[Block], low: int, high: int, distance: int) -> int:
     return max(0, min(blocks[low].size - distance, blocks[high].size))
 
 
+_NO_LIMIT = 1 << 62
 _ORDERS: tuple[Callable[[Block, int], tuple[int, ...]], ...] = (
     lambda b, degree: (-b.size,),
     lambda b, degree: (-(b.last_use - b.first_use), -b.size),
@@ -119,6 +120,7 @@ class _Problem:
         ]
         self.sizes = [_padded(b) for b in blocks]
         self.up = [[(j, self.least(i, j), self.least(j, i)) for j in self.conflicts[i]] for i in range(len(blocks))]
+        self.after: list[list[tuple[int, int]]] = [[(j, to) for j, to, _ in near] for near in self.up]
         self.down = [self._mirrored(i) for i in range(len(blocks))]
         self.ends = (False, True) if len({b.align for b in blocks}) == 1 else (False,)
 
@@ -160,7 +162,9 @@ class _Problem:
             trial = [i for i in order if i != moved]
             trial.insert(rng.randrange(len(order)), moved)
             turned = mirrored if rng.random() < 0.8 or len(self.ends) == 1 else not mirrored
-            found = self.place(trial, False, turned)
+            found = self._place(trial, False, turned, peak)
+            if found is None:
+                continue
             size = self.arena(found)
             if size <= peak:
                 order, mirrored, peak, offsets = trial, turned, size, found
@@ -170,15 +174,25 @@ class _Problem:
 
     def place(self, order: Sequence[int], best_fit: bool, mirrored: bool) -> list[int]:
         """Greedy: each block in turn where it fits lowest (or tightest), from the bottom or from the top."""
-        near = self.down if mirrored else self.up
-        offsets = [-1] * len(self.blocks)
+        found = self._place(order, best_fit, mirrored, _NO_LIMIT)
+        assert found is not None
+        return found
+
+    def _place(self, order: Sequence[int], best_fit: bool, mirrored: bool, limit: int) -> list[int] | None:
+        """As ``place``; None as soon as the arena cannot stay within ``limit`` bytes."""
+        near, sizes, blocks = self.down if mirrored else self.up, self.sizes, self.blocks
+        offsets = [-1] * len(blocks)
         for i in order:
-            taken = sorted((offsets[j] - below, offsets[j] + above) for j, below, above in near[i] if offsets[j] >= 0)
-            offsets[i] = _gap(taken, self.blocks[i].align, best_fit)
+            taken = [(offsets[j] - below, offsets[j] + above) for j, below, above in near[i] if offsets[j] >= 0]
+            taken.sort()
+            align = blocks[i].align
+            offsets[i] = at = _gap(taken, align, best_fit)
+            if at + sizes[i] >= limit + (2 * align if mirrored else align):
+                return None
         if not mirrored:
             return offsets
-        top = max((o + s for o, s in zip(offsets, self.sizes, strict=True)), default=0)
-        return [top - o - s for o, s in zip(offsets, self.sizes, strict=True)]
+        top = max((o + s for o, s in zip(offsets, sizes, strict=True)), default=0)
+        return [top - o - s for o, s in zip(offsets, sizes, strict=True)]
 
 
 def _gap(taken: Sequence[tuple[int, int]], align: int, best_fit: bool) -> int:
@@ -197,7 +211,9 @@ def _gap(taken: Sequence[tuple[int, int]], align: int, best_fit: bool) -> int:
 
 
 class _Search:
-    """Branch and bound over the order of placing blocks by rising offset."""
+    """Branch and bound over the order of placing blocks by rising offset. What a placed block means to others is kept
+    up to date: ``low``: least offset of every block above its placed neighbours; per step ``tops`` (end of what is
+    placed) and ``rest`` (bytes still to be placed)."""
 
     def __init__(self, problem: _Problem, best: list[int], peak: int, effort: int) -> None:
         self.problem, self.blocks = problem, problem.blocks
@@ -205,12 +221,14 @@ class _Search:
         self.exhausted = False
         blocks = problem.blocks
         self.active = [i for i, b in enumerate(blocks) if b.size]
-        self.steps = sorted({blocks[i].first_use for i in self.active})
-        self.at_step = [[i for i in self.active if _at(blocks[i], s)] for s in self.steps]
-        self.shared = [
-            sum(_saving(blocks, i, j, d) for (i, j), d in problem.overlaps.items() if {i, j} <= set(members))
-            for members in self.at_step
-        ]
+        steps = sorted({blocks[i].first_use for i in self.active})
+        members = [[i for i in self.active if _at(blocks[i], s)] for s in steps]
+        savings = [(i, j, _saving(blocks, i, j, d)) for (i, j), d in problem.overlaps.items()]
+        self.shared = [sum(s for i, j, s in savings if i in m and j in m) for m in map(set, members)]
+        self.rest = [sum(blocks[i].size for i in m) for m in members]
+        self.tops = [0] * len(steps)
+        self.steps_of = [[k for k, s in enumerate(steps) if _at(b, s)] for b in blocks]
+        self.low = [0] * len(blocks)
         self.offsets = [0] * len(blocks)
         self.placed = [False] * len(blocks)
 
@@ -232,11 +250,34 @@ class _Search:
             end = max(top, offset + self.blocks[i].size)
             if end >= self.peak:
                 continue
-            self.offsets[i], self.placed[i] = offset, True
+            low, tops = self._put(i, offset)
             if self._promising(offset):
                 complete = self._place(offset, end, remaining - 1) and complete
-            self.placed[i] = False
+            self._take_back(i, low, tops)
         return complete
+
+    def _put(self, i: int, offset: int) -> tuple[list[tuple[int, int]], list[int]]:
+        """Places block i; what it changed, for taking it back."""
+        self.offsets[i], self.placed[i] = offset, True
+        low, raised = self.low, []
+        for j, distance in self.problem.after[i]:
+            if offset + distance > low[j] and not self.placed[j]:
+                raised.append((j, low[j]))
+                low[j] = offset + distance
+        end, tops = offset + self.blocks[i].size, []
+        for step in self.steps_of[i]:
+            tops.append(self.tops[step])
+            self.rest[step] -= self.blocks[i].size
+            self.tops[step] = max(self.tops[step], end)
+        return raised, tops
+
+    def _take_back(self, i: int, low: list[tuple[int, int]], tops: list[int]) -> None:
+        self.placed[i] = False
+        for j, before in low:
+            self.low[j] = before
+        for step, before in zip(self.steps_of[i], tops, strict=True):
+            self.tops[step] = before
+            self.rest[step] += self.blocks[i].size
 
     def _candidates(self, current: int) -> list[tuple[int, int]]:
         """Unplaced blocks with the lowest offset each can take: above its placed neighbours and ``current``."""
@@ -244,9 +285,8 @@ class _Search:
         for i in self.active:
             if self.placed[i]:
                 continue
-            low = max((self.offsets[j] + d for j, _, d in self.problem.up[i] if self.placed[j]), default=0)
             align = self.blocks[i].align
-            offset = -(-low // align) * align
+            offset = -(-self.low[i] // align) * align
             if offset >= current:
                 found.append((offset, i))
             elif offset + self.blocks[i].size <= current:
@@ -255,13 +295,8 @@ class _Search:
 
     def _promising(self, current: int) -> bool:
         """Whether what is unplaced can still stay below the best peak: it all goes above ``current``."""
-        for members, shared in zip(self.at_step, self.shared, strict=True):
-            top, rest = current, 0
-            for i in members:
-                if self.placed[i]:
-                    top = max(top, self.offsets[i] + self.blocks[i].size)
-                else:
-                    rest += self.blocks[i].size
-            if rest and top + rest - shared >= self.peak:
+        peak = self.peak
+        for top, rest, shared in zip(self.tops, self.rest, self.shared, strict=True):
+            if rest and (top if top > current else current) + rest - shared >= peak:
                 return False
         return True
