@@ -8,8 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.search.random_graphs import Builder
+from tests.search.random_graphs import Builder, random_graph, run_whole
+from tests.shared import shared_model
+from tinyforge.api.network import read_network
+from tinyforge.codegen.generate import lower_graph
 from tinyforge.errors import UsageError
+from tinyforge.interp.run_schedule import run_schedule
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
 from tinyforge.ops.add import Add
@@ -19,6 +23,7 @@ from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyforge.ops.fully_connected import FullyConnected
 from tinyforge.ops.mean import Mean
 from tinyforge.schedule.fast import estimate, wire_graph
+from tinyforge.schedule.optimise import optimise
 from tinyforge.schedule.options import Options
 from tinyforge.schedule.shape import LayerShape, NetworkShape, wire
 
@@ -128,3 +133,26 @@ def test_feasibility_checks_a_second() -> None:
     for _ in range(20):
         estimate(mobile(rng, 12), Options(max_mac_factor=1.05, input="rows"), 32768)
     assert (time.process_time() - start) / 20 < 0.040
+
+
+def test_the_answer_for_a_graph_is_a_schedule_that_can_be_planned_and_is_exact() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(12):
+        graph = random_graph(rng, int(rng.integers(3, 10)))
+        calls = [n.op.lower(graph.ins(n), graph.outs(n)) for n in graph.nodes if isinstance(n.op, Op)]
+        found = optimise(graph, calls, options=Options("sram", max_mac_factor=1.5, level="fast"))
+        inputs = {"t0": rng.integers(-128, 128, graph.tensors["t0"].shape).astype(np.int8)}
+        got = run_schedule(graph, found.schedule, found.plan, inputs)
+        for name, expected in run_whole(graph, inputs).items():
+            np.testing.assert_array_equal(got[name], expected)
+
+
+@pytest.mark.parametrize("fed", ["whole", "rows"])
+@pytest.mark.parametrize("name", ["mlperf_ic_resnet8_int8", "mlperf_kws_dscnn_int8", "tinyengine_mcunet_vww_int8"])
+def test_the_fast_level_comes_close_to_the_full_one(name: str, fed: str) -> None:
+    graph = read_network(shared_model(name), "int8").graph
+    calls = lower_graph(graph)
+    fast = optimise(graph, calls, options=Options("sram", max_mac_factor=1.05, input=fed, level="fast"))
+    full = optimise(graph, calls, options=Options("sram", max_mac_factor=1.05, input=fed))
+    assert fast.arena_bytes <= 1.15 * full.arena_bytes
+    assert fast.plan.arena_bytes <= 1.15 * full.arena_bytes

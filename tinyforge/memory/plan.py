@@ -55,15 +55,19 @@ _StageOf = dict[int, FusedStage]
 _Layouts = dict[str, tuple[Layout, bool]]
 
 
-def plan_memory(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], *, effort: int = 20_000) -> MemoryPlan:
+def plan_memory(
+    graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], *, effort: int = 20_000, below: int | None = None
+) -> MemoryPlan:
     """Place every activation and scratch buffer of ``graph`` run by ``schedule``; ``calls[i]`` is node i's kernel call.
 
     Graph inputs are alive from the start to their last use and may be overwritten then; outputs to the end. Sharing
-    (in place) is kept only where the arena gets no larger. ValueError for a schedule that makes no sense.
+    (in place) is kept only where the arena gets no larger. ``below``: only a plan of fewer bytes is of use, as for
+    ``pack``. ValueError for a schedule that makes no sense.
     """
     best: MemoryPlan | None = None
     for share in (True, False):
-        plan = _plan(graph, schedule, calls, share, effort)
+        plan = _plan(graph, schedule, calls, share, effort, below)
+        below = plan.arena_bytes if below is None else min(below, plan.arena_bytes)
         if best is None or plan.arena_bytes < best.arena_bytes:
             best = plan
         if best.proven_optimal or not best.in_place:
@@ -72,7 +76,9 @@ def plan_memory(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], *
     return best
 
 
-def _plan(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: bool, effort: int) -> MemoryPlan:
+def _plan(
+    graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: bool, effort: int, below: int | None
+) -> MemoryPlan:
     work = _lifetimes(graph, schedule)
     _merge(graph, schedule, calls, work, share)
     roots = [name for name, parent in work.group.items() if name == parent]
@@ -83,7 +89,7 @@ def _plan(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: 
     if work.feed:
         blocks.append(Block(FEED_STATE, work.feed[0], ALIGN, 0, work.feed[1]))
     overlaps = _overlaps(graph, schedule, calls, work, roots)
-    packing = pack(blocks, overlaps, effort=effort)
+    packing = pack(blocks, overlaps, effort=effort, below=below)
     timeline = _timeline(work, blocks, packing.offsets)
     peak_step, peak_buffers = _peak(timeline)
     offsets = dict(zip((b.name for b in blocks[: len(roots)]), packing.offsets, strict=False))

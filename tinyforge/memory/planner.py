@@ -57,12 +57,17 @@ def lower_bound(blocks: Sequence[Block], overlaps: Overlaps | None = None) -> in
     return bound
 
 
-def pack(blocks: Sequence[Block], overlaps: Overlaps | None = None, *, effort: int = 20_000) -> Packing:
-    """Offsets for ``blocks``. ``effort`` bounds the nodes of the exact search; 0 means greedy orders only.
+def pack(
+    blocks: Sequence[Block], overlaps: Overlaps | None = None, *, effort: int = 20_000, below: int | None = None
+) -> Packing:
+    """Offsets for ``blocks``. ``effort`` bounds the nodes of the exact search; 0 means greedy orders only. ``below``:
+    only a packing of fewer bytes is of use, so little effort is spent where none can be found.
 
     Deterministic: equal input, equal offsets.
     """
     problem = _Problem(blocks, overlaps or {})
+    if below is not None and problem.bound >= below:
+        effort = 0
     order, mirrored, peak = problem.greedy_orders()
     if peak > problem.bound and effort > 0:
         order, mirrored, peak = problem.improve(order, mirrored, peak, min(400, effort // 10))
@@ -74,9 +79,11 @@ def pack(blocks: Sequence[Block], overlaps: Overlaps | None = None, *, effort: i
     peak = problem.arena(best)
     if peak <= problem.bound or effort <= 0 or len(blocks) > 400:
         return Packing(tuple(best), peak, problem.bound, peak <= problem.bound)
-    search = _Search(problem, best, peak, effort)
+    search = _Search(problem, best, peak if below is None else min(peak, below), effort)
     search.run()
-    return Packing(tuple(search.best), search.peak, problem.bound, search.peak <= problem.bound or search.exhausted)
+    found = problem.arena(search.best)
+    proven = search.exhausted and (below is None or found < below or peak <= below)
+    return Packing(tuple(search.best), found, problem.bound, found <= problem.bound or proven)
 
 
 def _padded(block: Block) -> int:

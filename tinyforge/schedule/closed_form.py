@@ -33,15 +33,17 @@ BoolArray = npt.NDArray[np.bool_]
 class StageTable:
     """All stages worth looking at, one column each, sorted by ``last``: layers ``first``..``last``, and per way to run
     it (mode * len(GRIDS) + grid) bytes alive, executed MACs and estimated cycles. A stage of one layer runs it on whole
-    tensors, in the first way only. Ways that make no sense have endless bytes. ``chosen``: (mode, grid, class, layer),
-    layers recomputed; ``kinds``: class of each last layer."""
+    tensors, in the first way only. Ways that make no sense have endless bytes. ``rings``: (mode, grid, class, layer),
+    whether a layer's output is in a line buffer; ``sideways``: (grid, class, layer), whether columns of it are kept
+    from piece to piece; ``kinds``: class of each last layer."""
 
     first: IntArray
     last: IntArray
     nbytes: IntArray
     macs: FloatArray
     cycles: FloatArray
-    chosen: BoolArray
+    rings: BoolArray
+    sideways: BoolArray
     kinds: IntArray
 
 
@@ -95,7 +97,8 @@ class _Table:
             return lone
         self._spans()
         chosen = self._choose()
-        nbytes, carried = self._held(chosen)
+        nbytes, rings = self._held(chosen)
+        carried = rings | self.sideways | self.far
         pairs = [(j, i, k) for k, j in enumerate(self.ends.tolist()) for i in range(int(self.first[j]), j)]
         last, first, end = np.array(pairs, np.int64).T
         kind = self.kinds[end]
@@ -113,7 +116,7 @@ class _Table:
         macs, cycles = self._work(chosen, first, last, kind)
         kinds = np.zeros(self.count, np.int64)
         kinds[self.ends] = self.kinds
-        return _merged(lone, StageTable(first, last, flat, macs, cycles, chosen, kinds))
+        return _merged(lone, StageTable(first, last, flat, macs, cycles, rings, self.sideways, kinds))
 
     def _layer_columns(self) -> StageTable:
         """Layers on whole tensors."""
@@ -125,8 +128,8 @@ class _Table:
         nbytes[0] = w.layer_bytes[least:]
         macs = np.broadcast_to(self.macs[least:].astype(np.float64), nbytes.shape)
         cycles = np.broadcast_to(self.own_cycles[least:], nbytes.shape)
-        chosen = np.zeros((MODES, len(GRIDS), 0, self.count), np.bool_)
-        return StageTable(layers, layers, nbytes, macs, cycles, chosen, np.zeros(self.count, np.int64))
+        none = np.zeros((MODES, len(GRIDS), 0, self.count), np.bool_)
+        return StageTable(layers, layers, nbytes, macs, cycles, none, none[0], np.zeros(self.count, np.int64))
 
     def _spans(self) -> None:
         """What each layer computes per piece, and needs to hold."""
@@ -153,8 +156,8 @@ class _Table:
         self.need_c = np.where(self.chunked, np.minimum(step_c + extra_c, self.width), self.width)
         self.over_r = (self.extra_r > 0) & (self.bands > 1)
         self.over_again = (again_r > 0) & (self.bands > 1)
-        far = w.read[1:] != np.arange(1, self.count + 1)
-        self.stays = (self.chunked & (extra_c > 0)) | far
+        self.far = w.read[1:] != np.arange(1, self.count + 1)
+        self.sideways = self.chunked & (extra_c > 0)
 
     def _choose(self) -> BoolArray:
         """(m, g, c, n): layers that are recomputed."""
@@ -165,7 +168,7 @@ class _Table:
         gain = kept - window
         readers = np.nonzero(w.again_reader >= 0)[0]
         layers = w.again_reader[readers]
-        before = np.where(self.over_r, kept, window) * (self.over_r | self.stays)
+        before = np.where(self.over_r, kept, window) * (self.over_r | self.sideways | self.far)
         gain[..., layers] += (before - self._ring(self.need_again))[..., readers]
         useful = w.again & self.over_r & (gain > 0) & (self.lanes < self.height)
         limits = np.array([-1.0, self.extra / LITTLE, self.extra]).reshape(-1, 1, 1, 1)
@@ -177,7 +180,7 @@ class _Table:
         return np.asarray(np.where(self.chunked, lanes, need * self.width) * self.pixel, np.int64)
 
     def _held(self, chosen: BoolArray) -> tuple[IntArray, BoolArray]:
-        """(m, g, c, n): bytes of every layer's output, and whether they last from piece to piece."""
+        """(m, g, c, n): bytes of every layer's output, and whether they are a line buffer."""
         w = self.wiring
         window = self.need * self.need_c * self.pixel
         usual = np.where(self.over_r, self._ring(self.need), window)
@@ -186,8 +189,8 @@ class _Table:
         feeds[..., readers] = chosen[..., w.again_reader[readers]]
         again = np.where(self.over_again, self._ring(self.need_again), self.need_again * self.need_c * self.pixel)
         nbytes = np.where(chosen, window, np.where(feeds, again, usual))
-        carried = np.where(chosen, False, np.where(feeds, self.over_again, self.over_r)) | self.stays
-        return np.asarray(nbytes, np.int64), carried
+        rings = ~chosen & np.where(feeds, self.over_again, self.over_r)
+        return np.asarray(nbytes, np.int64), np.asarray(rings)
 
     def _between(self, terms: IntArray, kind: IntArray, first: IntArray, last: IntArray) -> IntArray:
         """Sums of terms of layers first..last-1."""
@@ -278,7 +281,8 @@ def _merged(lone: StageTable, fused: StageTable) -> StageTable:
         nbytes=np.concatenate([lone.nbytes, fused.nbytes], axis=1)[:, order],
         macs=np.concatenate([lone.macs, fused.macs], axis=1)[:, order],
         cycles=np.concatenate([lone.cycles, fused.cycles], axis=1)[:, order],
-        chosen=fused.chosen,
+        rings=fused.rings,
+        sideways=fused.sideways,
         kinds=fused.kinds,
     )
 

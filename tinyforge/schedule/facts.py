@@ -21,13 +21,14 @@ AxisFacts = tuple[int, int, int]
 
 
 class Call(NamedTuple):
-    """What counts of a kernel call."""
+    """What counts of a kernel call. ``slimmer``: its variant with the least scratch is meant."""
 
     form: str
     scratch_bytes: int
     in_place: tuple[int, ...]
     alias: bool = False
     merge_rows: bool = False
+    slimmer: bool = False
 
 
 class LayerFacts(NamedTuple):
@@ -52,15 +53,16 @@ class LayerFacts(NamedTuple):
 TypeKey = tuple[tuple[int, ...], DType]
 
 
-def graph_facts(graph: Graph, calls: Sequence[KernelCall]) -> list[LayerFacts]:
-    """Facts of every node of ``graph`` run by ``calls``."""
+def graph_facts(graph: Graph, calls: Sequence[KernelCall], slim: bool = False) -> list[LayerFacts]:
+    """Facts of every node of ``graph`` run by ``calls``, or, if ``slim``, by their variants of the least scratch."""
     tensors = graph.tensors
     found = []
     for node, call in zip(graph.nodes, calls, strict=True):
         assert isinstance(node.op, Op)
         ins = tuple((tensors[t].type.shape, tensors[t].type.dtype, tensors[t].data is None) for t in node.inputs)
         outs = tuple((tensors[t].type.shape, tensors[t].type.dtype) for t in node.outputs)
-        kept = Call(call.form, call.scratch_bytes, call.in_place, call.alias, call.merge_rows)
+        slimmer = slim and call.scratch_bytes > 0 and not any(tensors[t].type.zero_point for t in node.inputs[1:2])
+        kept = Call(call.form, call.scratch_bytes, call.in_place, call.alias, call.merge_rows, slimmer)
         found.append(layer_facts(node.op, ins, outs, kept))
     return found
 
@@ -83,7 +85,7 @@ def layer_facts(
         pixel=channels * outputs[0].type.dtype.itemsize,
         nbytes=nbytes,
         macs=op.macs(inputs, outputs),
-        scratch=call.scratch_bytes,
+        scratch=min(call.scratch_bytes, op.least_scratch(inputs, outputs)) if call.slimmer else call.scratch_bytes,
         rows=tuple(_axis(m[0]) for m in maps),
         cols=tuple(_axis(m[1]) for m in maps),
         reduces=reduces and bool(maps),

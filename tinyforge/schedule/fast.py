@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
-from tinyforge.schedule.closed_form import ENDLESS, FloatArray, StageTable, stage_table
+from tinyforge.schedule.closed_form import ENDLESS, FloatArray, StageTable, layer_cycles, stage_table
 from tinyforge.schedule.facts import graph_facts
 from tinyforge.schedule.options import Options
 from tinyforge.schedule.shape import NetworkShape, wire
@@ -46,8 +46,8 @@ def estimate(network: NetworkShape, options: Options | None = None, sram_bytes: 
     return Fast(wire(network), options or Options(), sram_bytes).estimate()
 
 
-def wire_graph(graph: Graph, calls: Sequence[KernelCall]) -> Wired:
-    """Facts of a graph run by ``calls``. Several inputs count as one, of one row."""
+def wire_graph(graph: Graph, calls: Sequence[KernelCall], slim: bool = False) -> Wired:
+    """Facts of a graph run by ``calls`` (if ``slim``: with the least scratch). Several inputs count as one row."""
     ids = dict.fromkeys(graph.inputs, 0)
     for i, node in enumerate(graph.nodes):
         ids.update(dict.fromkeys(node.outputs, i + 1))
@@ -55,7 +55,7 @@ def wire_graph(graph: Graph, calls: Sequence[KernelCall]) -> Wired:
     types = [graph.tensors[t].type for t in graph.inputs]
     height, width, channels = types[0].hwc if len(types) == 1 else (1, 1, sum(t.nbytes for t in types))
     pixel = channels * types[0].dtype.itemsize if len(types) == 1 else channels
-    return Wired(graph_facts(graph, calls), reads, tuple(ids[t] for t in graph.outputs), (height, width, pixel))
+    return Wired(graph_facts(graph, calls, slim), reads, tuple(ids[t] for t in graph.outputs), (height, width, pixel))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,9 @@ class Fast:
         self.macs = sum(f.macs for f in wired.facts)
         factor = options.factor if math.isfinite(options.factor) else 1.0 + MOST_EXTRA
         self.most_macs = factor * self.macs + 1e-6 if math.isfinite(options.factor) else math.inf
+        self.most_cycles = math.inf
+        if self.fed and options.objective == "sram":
+            self.most_cycles = options.max_cycle_factor * float(layer_cycles(self.wiring).sum())
         self.table: StageTable = stage_table(self.wiring, self.fed, (factor - 1.0) * self.macs)
 
     def estimate(self) -> Estimate:
@@ -98,7 +101,8 @@ class Fast:
         return self._smallest()
 
     def _smallest(self) -> Choice | None:
-        """Least bytes within the limit of MACs, to a factor CLOSE, then the fastest of that size."""
+        """Least bytes within the limits of work, to a factor CLOSE, then the fastest of that size. The limit of cycles
+        is let go where nothing keeps it."""
         low = self._least_bytes()
         if low >= ENDLESS:
             return None
@@ -107,6 +111,9 @@ class Fast:
             return best
         high = int(self.table.nbytes[0].max(initial=0, where=self.table.nbytes[0] < ENDLESS))
         best = self._within(high)
+        if best is None and math.isfinite(self.most_cycles):
+            self.most_cycles = math.inf
+            return self._smallest()
         while best is not None and high > CLOSE * low:
             middle = int(math.sqrt(low * high))
             found = self._within(middle)
@@ -128,13 +135,14 @@ class Fast:
         return best[-1]
 
     def _within(self, limit: int) -> Choice | None:
-        """The fastest path whose stages keep to ``limit`` bytes, or that of fewest MACs where that has too many."""
+        """The fastest path whose stages keep to ``limit`` bytes, or that of fewest MACs where that has too many; None
+        where neither keeps the limits of work."""
         fits = self.table.nbytes <= limit
         for cost in (self.table.cycles, self.table.macs):
             found = self._shortest(np.where(fits, cost, np.inf))
             if found is None:
                 return None
-            if found.macs <= self.most_macs:
+            if found.macs <= self.most_macs and found.cycles <= self.most_cycles:
                 return found
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tinyforge.errors import DoesNotFit
 from tinyforge.ir.graph import Graph
@@ -15,6 +16,7 @@ from tinyforge.memory.plan import plan_memory
 from tinyforge.ops.base import Op
 from tinyforge.ops.stage_windows import executed_macs, walk_stage
 from tinyforge.schedule.explain import explain, refusal
+from tinyforge.schedule.fast_answer import fast_answer
 from tinyforge.schedule.network import (
     Edges,
     Path,
@@ -26,7 +28,7 @@ from tinyforge.schedule.network import (
     shortest,
     smallest,
 )
-from tinyforge.schedule.options import OBJECTIVES, SCHEDULES, Options, ScheduleResult, StageCost
+from tinyforge.schedule.options import OBJECTIVES, SCHEDULES, Options, Planned, ScheduleResult, StageCost
 from tinyforge.schedule.patches import patch_edges
 from tinyforge.schedule.space import Space, make_space
 from tinyforge.schedule.stage_cost import Limits
@@ -51,7 +53,10 @@ def optimise(
 
     ``where`` names the board in messages. Raises DoesNotFit with the peak, the best reachable figure and what to try.
     """
-    search = _Search(graph, calls, sram_bytes if sram_bytes is not None else NO_LIMIT, options or Options(), where)
+    options = options or Options()
+    if options.level == "fast" and options.schedule == "auto":
+        return fast_answer(graph, calls, sram_bytes, options, where)
+    search = _Search(graph, calls, sram_bytes if sram_bytes is not None else NO_LIMIT, options, where)
     return search.run()
 
 
@@ -330,7 +335,8 @@ class _Search:
         space = self.space
         return ScheduleResult(
             schedule=best.schedule,
-            plan=best.plan,
+            planned=partial(Planned, best.plan, tuple(self.calls)),
+            arena_bytes=best.nbytes,
             macs=space.total_macs,
             executed_macs=best.macs,
             family=self._family(),
@@ -340,7 +346,6 @@ class _Search:
             layerwise_bytes=base_bytes,
             explanation=explain(space, best.schedule, best.plan, best.macs, base_bytes, self.limit, self.considered),
             estimated_cycles=int(best.path.cycles),
-            calls=tuple(self.calls),
             stages=tuple(
                 StageCost(e.first, e.last, e.nbytes, e.macs, sum(space.macs[e.first : e.last + 1]), int(e.cycles))
                 for e in best.path.edges

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tinyforge.errors import UsageError
@@ -23,8 +24,8 @@ class Options:
 
     objective: ``balanced`` and ``latency``: fewest estimated cycles that fit, of those the smallest; ``sram``: least
     SRAM with at most ``max_mac_factor`` times the network's own MACs (default 1.10). schedule: the family. Without a
-    factor the first two objectives have no limit. input: ``rows`` feeds the input row by row. level: ``fast`` looks
-    at fully cached stages of few shapes only. max_cycle_factor: for ``sram`` with a
+    factor the first two objectives have no limit. input: ``rows`` feeds the input row by row. level: ``fast`` takes
+    milliseconds and estimates (``schedule.fast``). max_cycle_factor: for ``sram`` with a
     row-fed input, estimated cycles over those of layer by layer, at most, where any schedule can keep it.
     """
 
@@ -69,18 +70,28 @@ class StageCost:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Planned:
+    """A plan and the kernel calls it is made for."""
+
+    plan: MemoryPlan
+    calls: tuple[KernelCall, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ScheduleResult:
     """A schedule with its memory plan and cost.
 
-    family: what was searched. lower_bound: bytes below which no schedule of the family comes within the limits, by the
-    closed forms of stage costs; proven_optimal: the plan reaches it and nothing was left out. considered: stages (or
-    schedules) looked at. layerwise_bytes: what layer by layer would need. estimated_cycles: for comparing schedules.
-    explanation: why this one. stages: costs of the stages in order. calls: the kernel calls the plan is made for, some
-    with less scratch than those given.
+    arena_bytes: what the plan needs; by the fast level an estimate. family: what was searched. lower_bound: bytes
+    below which no schedule of the family comes within the limits, by the closed forms of stage costs; proven_optimal:
+    the plan reaches it and nothing was left out. considered: stages (or schedules) looked at. layerwise_bytes: what
+    layer by layer would need. estimated_cycles: for comparing schedules.
+    explanation: why this one. stages: costs of the stages in order. planned: gives plan and calls; the fast level works
+    them out when they are first asked for.
     """
 
     schedule: Schedule
-    plan: MemoryPlan
+    planned: Callable[[], Planned]
+    arena_bytes: int
     macs: int
     executed_macs: int
     family: str
@@ -91,7 +102,16 @@ class ScheduleResult:
     explanation: tuple[str, ...]
     estimated_cycles: int = 0
     stages: tuple[StageCost, ...] = ()
-    calls: tuple[KernelCall, ...] = ()
+
+    @property
+    def plan(self) -> MemoryPlan:
+        """Where everything lies in the arena."""
+        return self.planned().plan
+
+    @property
+    def calls(self) -> tuple[KernelCall, ...]:
+        """The kernel calls the plan is made for, some with less scratch than those given."""
+        return self.planned().calls
 
     @property
     def mac_factor(self) -> float:
