@@ -9,7 +9,7 @@ from tinyforge.device.emulate.cycles import block_cycles, m4_block, wait_cycles
 from tinyforge.device.emulate.decode import decode_bytes, kind_of
 from tinyforge.device.emulate.hooks import BLOCK_DTYPE
 from tinyforge.device.emulate.timing_m7 import m7_block
-from tinyforge.target.board import MemoryBank
+from tinyforge.target import MemoryBank
 from tinyforge.toolchain.elf import Image, Segment
 
 LDR = "0868"  # ldr r0, [r1]

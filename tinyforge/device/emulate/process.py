@@ -86,35 +86,29 @@ def _first_line(process: subprocess.Popen[bytes]) -> str:
 
 def _start_qemu(board: Board, flash: Path) -> tuple[subprocess.Popen[bytes], int]:
     """QEMU takes no port 0 that it could tell us about, so a free one is tried, and another if it was taken."""
-    assert board.qemu is not None
-    qemu = _qemu_program(board)
-    image = _image_options(board.qemu.boot, board.flash.origin, flash)
     message = ""
     for _ in range(_QEMU_ATTEMPTS):
         port = _free_port()
-        process = start_program(
-            [
-                qemu,
-                "-machine",
-                board.qemu.machine,
-                *image,
-                "-display",
-                "none",
-                "-monitor",
-                "none",
-                # One instruction is one nanosecond of virtual time: counts are repeatable.
-                "-icount",
-                "shift=0",
-                *["-serial", "null"] * board.qemu.serial,
-                "-serial",
-                f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on",
-            ]
-        )
+        process = start_program(qemu_command(board, flash, f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on"))
         if _listens(process, port):
             return process, port
         _end(process)
         message = f"exit code {process.returncode}"
-    raise DeviceError(f"QEMU did not start machine {board.qemu.machine}: {message}")
+    raise DeviceError(f"QEMU did not start for {board.name}: {message}")
+
+
+def qemu_command(board: Board, flash: Path, serial: str) -> list[str]:
+    """Command that boots a flash file; serial: QEMU's word for the other end of the board's serial port.
+
+    Raises ToolMissing without QEMU.
+    """
+    machine = board.qemu
+    assert machine is not None
+    command = [_qemu_program(board), "-machine", machine.machine]
+    command += _image_options(machine.boot, board.flash.origin, flash)
+    # One instruction is one nanosecond of virtual time: counts are repeatable.
+    command += ["-display", "none", "-monitor", "none", "-icount", "shift=0"]
+    return [*command, *["-serial", "null"] * machine.serial, "-serial", serial]
 
 
 def _qemu_program(board: Board) -> str:

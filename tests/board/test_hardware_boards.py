@@ -1,0 +1,104 @@
+"""Boards to hold in the hand: their firmware builds with every compiler; where QEMU has the chip, it runs there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.shared import golden, shared_model
+from tests.toy_build import toy_expected, toy_inputs, write_toy_build
+from tinyforge.api.compile import compile as compile_model
+from tinyforge.device.board import run_board, run_client
+from tinyforge.device.client import DeviceClient
+from tinyforge.device.emulate.process import qemu_command
+from tinyforge.device.flash import FLASHERS
+from tinyforge.device.flash.emulated import flash_file
+from tinyforge.device.transport import SerialTransport
+from tinyforge.errors import UsageError
+from tinyforge.target import Board, board_names, load_board
+from tinyforge.toolchain.firmware import build_firmware
+
+BOARDS = tuple(load_board(name) for name in board_names())
+WITH_FIRMWARE = tuple(board.name for board in BOARDS if board.bsp_dir is not None)
+IN_QEMU = tuple(board.name for board in BOARDS if board.qemu is not None)
+HARDWARE_IN_QEMU = tuple(board.name for board in BOARDS if board.qemu is not None and board.is_hardware)
+KWS = "mlperf_kws_dscnn_int8"
+needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="no qemu-system-arm")
+
+
+@pytest.fixture(scope="module")
+def kws(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kws") / "kws"
+    compile_model(shared_model(KWS), board="nucleo_l4r5zi", out=folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WITH_FIRMWARE)
+def test_kws_builds_without_a_warning_on_every_board(kws: Path, name: str) -> None:
+    """Warnings are errors in every object; what fits is linked by both compilers."""
+    compilers = ["zig", *(["gcc"] if shutil.which("arm-none-eabi-gcc") else [])]
+    board = load_board(name)
+    for toolchain in compilers:
+        firmware = build_firmware(kws, board, toolchain)
+        assert firmware.flash_bytes < board.flash_bytes
+
+
+@pytest.mark.parametrize("name", ["teensy41", "esp32s3"])
+def test_boards_without_firmware_say_so(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=f"no firmware for {name}"):
+        build_firmware(write_toy_build(tmp_path / "toy"), load_board(name))
+
+
+@contextmanager
+def pty(board: Board, flash: Path) -> Iterator[str]:
+    """The board in QEMU; yields the path of its terminal."""
+    process = subprocess.Popen(qemu_command(board, flash, "pty"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        assert process.stdout is not None
+        match = re.search(rb"(/dev/pts/\d+)", process.stdout.readline())
+        assert match is not None
+        yield match.group(1).decode()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@needs_qemu
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", HARDWARE_IN_QEMU[:2])
+def test_the_same_binary_runs_in_qemu(tmp_path: Path, name: str) -> None:
+    """What QEMU lacks (clock tree, cycle counter) the firmware does without; the serial port is the board's own."""
+    board = load_board(name)
+    build = write_toy_build(tmp_path / "toy")
+    FLASHERS["emulated"].flash(build_firmware(build, board))
+    inputs = toy_inputs(2)
+    np.testing.assert_array_equal(run_board(build, board, [inputs]).outputs[0], toy_expected(inputs))
+
+
+@needs_qemu
+@pytest.mark.qemu
+@pytest.mark.slow
+@pytest.mark.parametrize("name", IN_QEMU)
+def test_kws_is_exact_over_tcp_and_pty(kws: Path, name: str) -> None:
+    board = load_board(name)
+    firmware = build_firmware(kws, board)
+    FLASHERS["emulated"].flash(firmware)
+    with np.load(golden(KWS)) as recorded:
+        inputs, expected = recorded["input_0"][:2], recorded["output_0"][:2]
+    result = run_board(kws, board, [inputs], emulator="qemu")
+    np.testing.assert_array_equal(result.outputs[0], expected)
+    with pty(board, flash_file(kws, board)) as terminal:
+        client = DeviceClient(SerialTransport(terminal))
+        try:
+            result = run_client(client, firmware.info, [inputs])
+        finally:
+            client.close()
+    np.testing.assert_array_equal(result.outputs[0], expected)
