@@ -49,6 +49,13 @@ def run_emulator(
     return _Session(firmware, inputs, instruction_limit).run(check_memory, profile)
 
 
+def executed_blocks(firmware: Firmware, inputs: Sequence[Array]) -> NDArray[Any]:
+    """The blocks of one inference of the first sample (records of hooks.BLOCK_DTYPE), memory not watched."""
+    session = _Session(firmware, inputs, DEFAULT_LIMIT)
+    session._infer(0)
+    return session.counter.blocks()
+
+
 class _Session:
     """One image, its samples, and what was measured so far."""
 
