@@ -149,7 +149,7 @@ class _Writer:
         return CompileResult(self.folder, info, plan)
 
     def _sources(self, info: BuildInfo, measured: Measured | None) -> None:
-        comment = header_comment(self.network.graph, self.found, info, measured)
+        comment = header_comment(self.network.graph, self.found, self.calls, info, measured)
         tree = generate(
             self.network.graph, self.found.schedule, self.found.plan, self.calls, info.name, info.model_file, comment
         )

@@ -44,6 +44,22 @@ class RowInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """Which arithmetic a kernel uses in place of the reference's, and over what the two were found equal.
+
+    ``channels`` of one accumulator each (0: alike for all), which lie in [low, high]; both are monotone step functions of it and were
+    compared on both sides of every step and at both ends of every channel's own range. Or all ``points``: the values or
+    pairs of values the operands can take.
+    """
+
+    form: str
+    channels: int = 0
+    low: int = 0
+    high: int = 0
+    points: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One of several calls an operator is made of. ``inputs`` and ``tables``: positions in KernelCall's (for flat
     kernels ``inputs`` are indices of the node's inputs), ``outputs``: indices of the node's outputs. The arguments come
@@ -81,6 +97,7 @@ class KernelCall:
     elementwise): a whole layer is called once with W = H*W pixels. Literals must then not contain H or W.
     ``parts``: the operator is these calls one after the other (per output row, or whole), e.g. one for each operand of
     a concatenation; ``kernel``, ``literals`` and ``wants_y`` of the call itself are then unused.
+    ``proofs``: why its integers are the reference's, where it does not compute as the reference does.
     ``alias``: the output's bytes are those of the input ``in_place[0]`` in the same order (a reshape): nothing is
     executed where both lie at the same place.
     """
@@ -97,7 +114,7 @@ class KernelCall:
     merge_rows: bool = False
     parts: tuple[Part, ...] = ()
     alias: bool = False
-    notes: tuple[str, ...] = field(default=())
+    proofs: tuple[Proof, ...] = field(default=())
 
     @property
     def headers(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from tinyforge.ir.types import Array, IntArray
 from tinyforge.ops.base import Activation, activation_range, require
 from tinyforge.ops.broadcast import Binary, PointForm, operand_values
 from tinyforge.ops.point_forms import Exact, linear_form
+from tinyforge.ops.proofs import FULL
 
 LEFT_SHIFT = 20
 
@@ -73,7 +74,7 @@ def sum_reference_form(ins: Sequence[Tensor], outs: Sequence[Tensor], activation
     s = sum_scaling(ins, outs, sign)
     zero_a, zero_b = ins[0].type.zero_point, ins[1].type.zero_point
     parameters = (-zero_a, *s.a, -zero_b, *s.b, *s.out, outs[0].type.zero_point)
-    return PointForm(5, parameters, *activation_range(activation, outs[0].type), "reference arithmetic")
+    return PointForm(5, parameters, *activation_range(activation, outs[0].type), FULL)
 
 
 @dataclass(frozen=True, slots=True)

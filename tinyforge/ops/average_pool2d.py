@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyforge.ir.graph import Tensor
-from tinyforge.ir.program import KernelCall, RowInput, Table
+from tinyforge.ir.program import KernelCall, Proof, RowInput, Table
 from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import IDENTITY, Window
 from tinyforge.ops.base import Piece, activation_range, require
@@ -50,6 +50,11 @@ def reciprocals(counts: Sequence[int]) -> tuple[int, list[int]]:
         if len(found) == len(counts):
             return shift, found
     raise AssertionError(f"no exact reciprocal for counts {min(counts)}..{max(counts)}")
+
+
+def _reciprocal_proof(most: int) -> Proof:
+    """The quotient is exact for every sum of up to ``most`` values, by the bound that ``reciprocal`` checks."""
+    return Proof("exact reciprocal for the division", 0, -128 * most, 127 * most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class AveragePool2D(Pool2D):
                 ("hi", hi),
             ),
             scratch_bytes=SUM_BYTES * channels,
+            proofs=(_reciprocal_proof(count),),
         )
 
     def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
@@ -127,4 +133,5 @@ class AveragePool2D(Pool2D):
                 ("shift", shift),
                 ("half_up", int(self.round_half_up)),
             ),
+            proofs=(_reciprocal_proof(counts[-1]),),
         )

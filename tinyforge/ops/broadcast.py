@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tinyforge.errors import UnsupportedModel
 from tinyforge.ir.graph import Tensor
-from tinyforge.ir.program import KernelCall, RowInput, Table
+from tinyforge.ir.program import KernelCall, Proof, RowInput, Table
 from tinyforge.ir.types import Array, DType, IntArray, TensorType
 from tinyforge.ir.window import IDENTITY, AxisMap, Window
 from tinyforge.ops.base import Op, Piece, require
@@ -30,7 +30,7 @@ FLAT_DIMS = 4
 @dataclass(frozen=True, slots=True)
 class PointForm:
     """How one output is computed from one pair of inputs: ``code`` of firmware/kernels/tf_binary_s8.h and its
-    parameters p0, p1, ...; ``note`` says whether and how it was proven equal to the reference."""
+    parameters p0, p1, ...; ``note`` is its name. It was compared with the reference on all points, or is its own."""
 
     code: int
     parameters: tuple[int, ...]
@@ -108,9 +108,9 @@ class Binary(Op):
         point = (("form", form.code), *((f"p{i}", p) for i, p in enumerate(parameters)))
         literals = (*point, ("lo", form.lo), ("hi", form.hi))
         layout = _layout(ins, outs[0])
-        if layout is None:
-            return _flat_call(ins, outs[0], literals, form.note)
-        return _rows_call(self, ins, outs, layout, literals, form.note)
+        call = _flat_call(ins, outs[0], literals) if layout is None else _rows_call(self, ins, outs, layout, literals)
+        a, b = operand_values(ins)
+        return replace(call, proofs=(Proof(form.note, points=a.size * b.size),))
 
     def _as_table(self, ins: Sequence[Tensor], outs: Sequence[Tensor], scalar: int) -> KernelCall:
         constant = np.asarray(ins[scalar].array(), np.int64).reshape(1)
@@ -183,7 +183,6 @@ def _rows_call(
     outs: Sequence[Tensor],
     steps: tuple[_Steps, _Steps],
     literals: tuple[tuple[str, int], ...],
-    note: str,
 ) -> KernelCall:
     active = [i for i, t in enumerate(ins) if not t.is_constant]
     inputs = []
@@ -211,7 +210,6 @@ def _rows_call(
         wants_y=len(active) == 1,
         in_place=tuple(i for i in active if ins[i].shape == outs[0].shape),
         merge_rows=all(s.merges(outs[0].type.hwc[0]) for s in steps),
-        notes=(note,),
     )
 
 
@@ -243,7 +241,7 @@ def _flat_dims(ins: Sequence[Tensor], out: Tensor) -> list[tuple[int, int, int]]
     return [(1, 0, 0)] * (FLAT_DIMS - len(dims)) + dims
 
 
-def _flat_call(ins: Sequence[Tensor], out: Tensor, literals: tuple[tuple[str, int], ...], note: str) -> KernelCall:
+def _flat_call(ins: Sequence[Tensor], out: Tensor, literals: tuple[tuple[str, int], ...]) -> KernelCall:
     dims = _flat_dims(ins, out)
     swap = int(ins[0].is_constant)
     tables = tuple(Table("operand", "int8_t", t.array()) for t in ins if t.is_constant)
@@ -259,5 +257,4 @@ def _flat_call(ins: Sequence[Tensor], out: Tensor, literals: tuple[tuple[str, in
         tables=tables,
         literals=((("swap", swap),) if tables else ()) + loops + literals,
         in_place=tuple(i for i, t in enumerate(ins) if not t.is_constant and t.shape == out.shape),
-        notes=(note,),
     )

@@ -15,6 +15,7 @@ from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import AxisMap, Window, conv_axis
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_piece, require, require_int8
 from tinyforge.ops.packing import STEP, Packed, pack_matmul, steps_of
+from tinyforge.ops.proofs import FULL, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range
 from tinyforge.ops.scaling import channel_multipliers, folded_bias, weights_without_zero
 
@@ -157,6 +158,7 @@ class Conv2D(Op):
             call,
             header="tf_conv2d_packed_s8.h",
             tables=(Table("packed", "int32_t", packed.stream),),
+            proofs=(packed.proof,),
             scratch_bytes=scratch,
         )
         if direct:
@@ -185,6 +187,7 @@ class Conv2D(Op):
             call,
             kernel="tf_conv2d_s8",
             header="tf_conv2d_s8.h",
+            proofs=(channel_proof(FULL, rescale),),
             tables=(
                 Table("weights", "int8_t", ins[1].array()),
                 Table("bias", "int32_t", folded_bias(ins)),

@@ -160,6 +160,7 @@ class DepthwiseConv2D(Op):
             form="rows",
             inputs=rows,
             tables=(packed.table,),
+            proofs=(packed.proof,),
             scratch_bytes=layout.scratch_bytes,
             literals=(
                 *shape,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyforge.ir.program import Table
+from tinyforge.ir.program import Proof, Table
 from tinyforge.ir.types import IntArray
+from tinyforge.ops.proofs import FULL, SCALED, SHORT, channel_proof
 from tinyforge.ops.requant import Rescale, short_form
 from tinyforge.ops.scaled_requant import scaled_form
 
@@ -50,6 +51,7 @@ class Packed:
     form: int
     shift: int
     rounding: int
+    proof: Proof
 
 
 def pack_constants(w: IntArray, bias: IntArray, rescale: Rescale, stride: int, par: int) -> Packed:
@@ -62,13 +64,14 @@ def pack_constants(w: IntArray, bias: IntArray, rescale: Rescale, stride: int, p
     if scaled is not None:
         tail = [scaled.start, scaled.multiplier, scaled.add]
         lanes = _weight_words(w * scaled.factor[None, None, :], stride, par)
-        return Packed(_table(lanes, tail), _SCALED, scaled.shift, 0)
+        return Packed(_table(lanes, tail), _SCALED, scaled.shift, 0, channel_proof(SCALED, rescale))
     short = short_form(rescale)
     if short is not None:
         tail = [2 * bias, short.multiplier, short.add, short.shift]
-        return Packed(_table(_weight_words(2 * w, stride, par), tail), _SHORT, 0, short.rounding.value)
+        table = _table(_weight_words(2 * w, stride, par), tail)
+        return Packed(table, _SHORT, 0, short.rounding.value, channel_proof(SHORT, rescale))
     tail = [bias, rescale.multiplier, rescale.shift]
-    return Packed(_table(_weight_words(w, stride, par), tail), _FULL, 0, 0)
+    return Packed(_table(_weight_words(w, stride, par), tail), _FULL, 0, 0, channel_proof(FULL, rescale))
 
 
 def _weight_words(w: IntArray, stride: int, par: int) -> list[IntArray]:

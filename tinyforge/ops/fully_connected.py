@@ -14,6 +14,7 @@ from tinyforge.ir.types import Array
 from tinyforge.ir.window import Window
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, require, require_int8
 from tinyforge.ops.packing import STEP, pack_matmul, steps_of
+from tinyforge.ops.proofs import SHORT, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range, requantize_real, short_form, thresholds
 from tinyforge.ops.scaling import channel_multipliers, channel_scales, folded_bias, weights_without_zero
 
@@ -76,6 +77,7 @@ class FullyConnected(Op):
                 header="tf_fully_connected_packed_s8.h",
                 form="flat",
                 tables=(Table("packed", "int32_t", packed.stream),),
+                proofs=(packed.proof,),
                 literals=(batch, ("in_n", n_in), ("out_n", n_out), ("group", group), ("line", packed.line), *clamp),
                 scratch_bytes=_scratch_bytes(n_in, group),
             )
@@ -89,12 +91,14 @@ class FullyConnected(Op):
         form = short_form(rescale)
         if form is None:
             steps = Table("steps", "int32_t", thresholds(rescale))
-            return replace(call, tables=(*call.tables, steps), literals=(*call.literals, *clamp))
+            proofs = (channel_proof("table of the reference's steps", rescale),)
+            return replace(call, tables=(*call.tables, steps), literals=(*call.literals, *clamp), proofs=proofs)
         return replace(
             call,
             kernel="tf_fully_connected_s8",
             tables=(*call.tables, *form.tables()),
             literals=(*call.literals, ("rounding", form.rounding.value), *clamp),
+            proofs=(channel_proof(SHORT, rescale),),
         )
 
     def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:

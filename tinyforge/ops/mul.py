@@ -10,12 +10,13 @@ import numpy as np
 
 from tinyforge.ir.fixed_point import quantize_multiplier, requantize
 from tinyforge.ir.graph import Tensor
-from tinyforge.ir.program import KernelCall, RowInput
+from tinyforge.ir.program import KernelCall, Proof, RowInput
 from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import IDENTITY
 from tinyforge.ops.base import Activation, activation_range
 from tinyforge.ops.broadcast import FIXED, Binary, PointForm, operand_values, spatial
 from tinyforge.ops.point_forms import Exact, channel_product, product_form
+from tinyforge.ops.proofs import FULL
 
 
 def _ratio(ins: Sequence[Tensor], outs: Sequence[Tensor]) -> float:
@@ -28,7 +29,7 @@ def product_reference_form(ins: Sequence[Tensor], outs: Sequence[Tensor], activa
     """The reference's own arithmetic."""
     offsets = (-ins[0].type.zero_point, -ins[1].type.zero_point)
     parameters = (*offsets, *quantize_multiplier(_ratio(ins, outs)), outs[0].type.zero_point)
-    return PointForm(6, parameters, *activation_range(activation, outs[0].type), "reference arithmetic")
+    return PointForm(6, parameters, *activation_range(activation, outs[0].type), FULL)
 
 
 def _map_and_channels(a: Tensor, b: Tensor, out: Tensor) -> bool:
@@ -93,7 +94,7 @@ class Mul(Binary):
             literals=literals,
             in_place=(big,),
             merge_rows=True,
-            notes=("product per channel, proven",),
+            proofs=(Proof("product with a part per channel", points=exact.want.size),),
         )
 
     def plain(self, a: Array, b: Array) -> Array:

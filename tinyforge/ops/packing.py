@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinyforge.ir.program import Proof
 from tinyforge.ir.types import IntArray
 from tinyforge.ops.line_requant import LineForm, line_form
+from tinyforge.ops.proofs import LINE, SHORT, channel_proof
 from tinyforge.ops.requant import Rescale, ShortForm, short_form
 
 SUM_SCALE = 256  # the cores' sums are this times the accumulator
@@ -34,6 +36,7 @@ class Packed:
     line: int
     lo: int
     hi: int
+    proof: Proof
 
 
 def pack_matmul(weights: IntArray, bias: IntArray, rescale: Rescale, group: int) -> Packed | None:
@@ -47,7 +50,9 @@ def pack_matmul(weights: IntArray, bias: IntArray, rescale: Rescale, group: int)
         return None
     line = form.shift if isinstance(form, LineForm) else 0
     stream = _stream(weights, bias, rescale, form, group)
-    return None if stream is None else Packed(stream, line, rescale.lo, rescale.hi)
+    if stream is None:
+        return None
+    return Packed(stream, line, rescale.lo, rescale.hi, channel_proof(LINE if line else SHORT, rescale))
 
 
 def _stream(

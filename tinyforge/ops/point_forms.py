@@ -101,13 +101,13 @@ def _linear(exact: Exact, ka: int, kb: int, shift: int, zero_a: int, zero_b: int
     raw = _linear_raw(exact, ka, kb)
     low, high = offset_interval(exact, raw, shift)
     if low <= high and _bounded(raw + (low + high) // 2):
-        return PointForm(0, (ka, kb, (low + high) // 2, shift), exact.lo, exact.hi, "linear form, proven")
+        return PointForm(0, (ka, kb, (low + high) // 2, shift), exact.lo, exact.hi, "linear form")
     origin = -((zero_a * ka) >> 8) - ((zero_b * kb) >> 8)
     low, high = offset_interval(exact, _ties_away(raw + origin), shift)
     c = (low + high) // 2
     if low <= high and _bounded(raw + origin) and _bounded(_ties_away(raw + origin) + c):
         parameters = (ka, kb, origin, shift, c)
-        return PointForm(1, parameters, exact.lo, exact.hi, "linear form with ties away from zero, proven")
+        return PointForm(1, parameters, exact.lo, exact.hi, "linear form, ties away from zero")
     return None
 
 
@@ -179,7 +179,7 @@ def _small_product(
             c = (low + high) // 2
             if low <= high and factor * largest + abs(c) < INT32:
                 parameters = (-zeros[0], -zeros[1], factor, c, shift)
-                return PointForm(4, parameters, exact.lo, exact.hi, "32-bit product form, proven")
+                return PointForm(4, parameters, exact.lo, exact.hi, "32-bit product")
         if k < 1 << 8:
             return None
     return None
@@ -205,5 +205,5 @@ def _high_product(
         c = (low + high) // 2
         if low <= high and int(np.abs(rounded).max()) + 1 + abs(c) < INT32:
             parameters = (-zeros[0], -zeros[1], left, multiplier, c, shift)
-            return PointForm(code, parameters, exact.lo, exact.hi, "high-product form, proven")
+            return PointForm(code, parameters, exact.lo, exact.hi, "high half of a 64-bit product")
     return None

@@ -13,6 +13,7 @@ from tinyforge.ir.graph import Tensor
 from tinyforge.ir.types import Array, IntArray
 from tinyforge.ops.base import require
 from tinyforge.ops.broadcast import Binary, PointForm
+from tinyforge.ops.proofs import FULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Prelu(Binary):
         above, below = _scalings(ins, outs)
         zeros = (ins[0].type.zero_point, ins[1].type.zero_point, outs[0].type.zero_point)
         parameters = (-zeros[0], -zeros[1], *above, *below, zeros[2])
-        return PointForm(9, parameters, -128, 127, "reference arithmetic")
+        return PointForm(9, parameters, -128, 127, FULL)
 
     def plain(self, a: Array, b: Array) -> Array:
         return np.asarray(np.where(np.greater_equal(a, 0), a, np.multiply(a, b)))

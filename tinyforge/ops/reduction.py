@@ -9,11 +9,12 @@ import numpy as np
 
 from tinyforge.ir.fixed_point import quantize_multiplier, requantize
 from tinyforge.ir.graph import Tensor
-from tinyforge.ir.program import KernelCall, RowInput
+from tinyforge.ir.program import KernelCall, Proof, RowInput
 from tinyforge.ir.types import Array, DType
 from tinyforge.ir.window import IDENTITY
 from tinyforge.ops.base import Piece, require, require_int8
 from tinyforge.ops.broadcast import spatial
+from tinyforge.ops.proofs import FULL, SHORT
 from tinyforge.ops.requant import Rescale, short_form
 
 MAX_COUNT = 1 << 23
@@ -112,6 +113,8 @@ def _rescale(x: Tensor, out: Tensor, axes: Sequence[int], scaling: tuple[int, in
 def lower_reduction(x: Tensor, out: Tensor, axes: Sequence[int], scaling: tuple[int, int], kind: str) -> KernelCall:
     """The accumulating form for rows and columns, else five nested loops."""
     arithmetic = (("offset", -x.type.zero_point * element_count(x, axes)), *_rescale(x, out, axes, scaling))
+    reach = 255 * element_count(x, axes)
+    proof = Proof(FULL if dict(arithmetic)["rounding"] == FULL_FORM else SHORT, 0, -reach, reach)
     if over_rows_and_columns(x, axes):
         channels = x.shape[3]
         return KernelCall(
@@ -121,7 +124,8 @@ def lower_reduction(x: Tensor, out: Tensor, axes: Sequence[int], scaling: tuple[
             inputs=(RowInput(0, 1, IDENTITY, IDENTITY),),
             literals=(("channels", channels), *arithmetic),
             scratch_bytes=SUM_BYTES * channels,
+            proofs=(proof,),
         )
     names = ("k0", "r0", "k1", "r1", "k2")
     extents = tuple(zip(names, loop_extents(x, axes, kind), strict=True))
-    return KernelCall("tf_sum_s8", "tf_sum_s8.h", "flat", literals=(*extents, *arithmetic))
+    return KernelCall("tf_sum_s8", "tf_sum_s8.h", "flat", literals=(*extents, *arithmetic), proofs=(proof,))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinyforge.codegen.build_info import BuildInfo
 from tinyforge.ir.graph import Graph
+from tinyforge.ir.program import KernelCall
+from tinyforge.reporting.proofs import proof_lines
 from tinyforge.reporting.words import arena_lines, peak_line, schedule_lines, tensor_line
 from tinyforge.schedule.optimise import ScheduleResult
 
@@ -21,8 +24,10 @@ class Measured:
     stack_proven: bool
 
 
-def header_comment(graph: Graph, found: ScheduleResult, info: BuildInfo, measured: Measured | None) -> list[str]:
-    """Lines for the header; ``measured`` is None before the C was compiled."""
+def header_comment(
+    graph: Graph, found: ScheduleResult, calls: Sequence[KernelCall], info: BuildInfo, measured: Measured | None
+) -> list[str]:
+    """Lines for the header; ``calls``: as lowered, one a node; ``measured`` is None before the C was compiled."""
     lines = [f"model   {info.model_file}, sha256 {info.source_sha256}", f"network sha256 {info.digest}"]
     executed = f"{found.executed_macs:,} (x{found.mac_factor:.3f} of {found.macs:,} left by the passes)"
     lines += [f"MACs    {info.macs:,} in the file; executed {executed}", ""]
@@ -31,7 +36,7 @@ def header_comment(graph: Graph, found: ScheduleResult, info: BuildInfo, measure
     lines += ["Schedule", *(f"  {line}" for line in schedule_lines(graph, found.schedule))]
     lines += ["", f"Arena plan: {found.plan.arena_bytes:,} B; {peak_line(graph, found.plan)}"]
     lines += ["A step is one operator; a buffer is alive from its first to its last step, both included."]
-    lines += [*arena_lines(found.plan)]
+    lines += [*arena_lines(found.plan), "", *proof_lines(graph, calls)]
     return [_plain(line) for line in lines]
 
 
