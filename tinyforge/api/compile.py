@@ -121,7 +121,9 @@ def _arena_limit(settings: CompileSettings, board: Board) -> int:
 
 
 def _wishes(settings: CompileSettings) -> Options:
-    return Options(settings.objective, settings.schedule, settings.max_mac_factor, settings.input)
+    # Code size is the C compiler's business; the schedule is that of balanced.
+    objective = "balanced" if settings.objective == "size" else settings.objective
+    return Options(objective, settings.schedule, settings.max_mac_factor, settings.input)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,7 +181,8 @@ class _Writer:
                 f"{info.flash.code:,} B), the limit is {limit:,} B; try a smaller network, --schedule layerwise, or a "
                 f"board with more: tinyforge boards"
             )
-        self._sources(info, Measured(firmware.compiler, firmware.stack.bytes, firmware.stack.proven))
+        compiler = f"{firmware.compiler} -{firmware.optimize}"
+        self._sources(info, Measured(compiler, firmware.stack.bytes, firmware.stack.proven))
         return info
 
 

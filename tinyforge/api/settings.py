@@ -11,7 +11,7 @@ from tinyforge.errors import UsageError
 from tinyforge.target import Board, load_board, parse_size
 
 CHOICES = {
-    "objective": ("balanced", "sram", "latency"),
+    "objective": ("balanced", "sram", "latency", "size"),
     "input": ("whole", "rows"),
     "schedule": ("auto", "layerwise", "patch"),
     "io": ("int8", "float"),

@@ -57,8 +57,8 @@ Objective = Annotated[
     str,
     typer.Option(
         "--objective",
-        metavar="balanced|sram|latency",
-        help="balanced, latency: fewest cycles that fit; sram: least SRAM.",
+        metavar="balanced|sram|latency|size",
+        help="balanced, latency: fewest cycles that fit; sram: least SRAM; size: as balanced, least code.",
         rich_help_panel=_CHOICES,
     ),
 ]

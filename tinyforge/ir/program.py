@@ -47,9 +47,9 @@ class RowInput:
 class Proof:
     """Which arithmetic a kernel uses in place of the reference's, and over what the two were found equal.
 
-    ``channels`` of one accumulator each (0: alike for all), which lie in [low, high]; both are monotone step functions of it and were
-    compared on both sides of every step and at both ends of every channel's own range. Or all ``points``: the values or
-    pairs of values the operands can take.
+    ``channels`` of one accumulator each (0: alike for all), which lie in [low, high]; both are monotone step functions
+    of it and were compared on both sides of every step and at both ends of every channel's own range. Or all
+    ``points``: the values or pairs of values the operands can take.
     """
 
     form: str

@@ -12,7 +12,7 @@ from tinyforge.ops.proofs import FULL
 _HEAD = (
     "Arithmetic, compared with the reference kernels' while compiling and equal over all that is named: per channel on",
     "both sides of every step of the output and at both ends of the reachable accumulators, or on all values or pairs.",
-    "A line is one multiply-add and one saturating shift an output; a Q31 product keeps the reference's first rounding.",
+    "A line is one multiply-add and one saturating shift an output; a Q31 product has the reference's first rounding.",
 )
 
 

@@ -20,6 +20,7 @@ from tinyforge.toolchain.process import run_program
 from tinyforge.toolchain.stack import StackBound, stack_bound
 
 DEFAULT_OPTIMIZE = "O2"
+SIZE_OPTIMIZE = "Oz"
 _FIRST_STACK_BYTES = 4096
 # The protocol's own frames, and one exception frame with FPU registers (26 words) on top of the model's bound.
 _FIRMWARE_STACK_BYTES = 640
@@ -58,19 +59,21 @@ def build_firmware(
     build_dir: Path,
     board: Board,
     toolchain: str = "zig",
-    optimize: str = DEFAULT_OPTIMIZE,
+    optimize: str | None = None,
     *,
     trace: bool = False,
     defines: Sequence[str] = (),
 ) -> Firmware:
     """Compile and link the model of `build_dir` with the firmware for `board`.
 
-    toolchain: `zig` or `gcc`. trace: report every operator's output (slower, another image).
+    toolchain: `zig` or `gcc`. optimize: level without its dash; default: what the build's objective asks for.
+    trace: report every operator's output (slower, another image).
     Raises UsageError for a board without firmware, ToolMissing on compiler errors, DoesNotFit when the image is larger
     than the board's memories.
     """
     _check_has_firmware(board)
     info = load_build_info(build_dir)
+    optimize = optimize or optimize_level(info)
     compiler = arm_compiler(board, toolchain)
     folder = _output_folder(build_dir, board, toolchain, optimize, trace, defines)
     options = _options(build_dir, board, optimize, trace, defines)
@@ -110,6 +113,11 @@ def _check_has_firmware(board: Board) -> None:
             f"tinyforge builds no firmware for {board.name}: its C is made for a project of your own; "
             "boards with firmware: tinyforge boards"
         )
+
+
+def optimize_level(info: BuildInfo) -> str:
+    """Optimisation level of the model's C, without its dash."""
+    return SIZE_OPTIMIZE if info.options.get("objective") == "size" else DEFAULT_OPTIMIZE
 
 
 def _arena_symbol(info: BuildInfo) -> str:
