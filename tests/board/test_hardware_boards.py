@@ -18,7 +18,7 @@ from tinyforge.api.compile import compile as compile_model
 from tinyforge.device.board import run_board, run_client
 from tinyforge.device.client import DeviceClient
 from tinyforge.device.emulate.process import qemu_command
-from tinyforge.device.flash import FLASHERS
+from tinyforge.device.flash import flash_firmware
 from tinyforge.device.flash.emulated import flash_file
 from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import UsageError
@@ -78,7 +78,7 @@ def test_the_same_binary_runs_in_qemu(tmp_path: Path, name: str) -> None:
     """What QEMU lacks (clock tree, cycle counter) the firmware does without; the serial port is the board's own."""
     board = load_board(name)
     build = write_toy_build(tmp_path / "toy")
-    FLASHERS["emulated"].flash(build_firmware(build, board))
+    flash_firmware(build_firmware(build, board), "emulated")
     inputs = toy_inputs(2)
     np.testing.assert_array_equal(run_board(build, board, [inputs]).outputs[0], toy_expected(inputs))
 
@@ -90,7 +90,7 @@ def test_the_same_binary_runs_in_qemu(tmp_path: Path, name: str) -> None:
 def test_kws_is_exact_over_tcp_and_pty(kws: Path, name: str) -> None:
     board = load_board(name)
     firmware = build_firmware(kws, board)
-    FLASHERS["emulated"].flash(firmware)
+    flash_firmware(firmware, "emulated")
     with np.load(golden(KWS)) as recorded:
         inputs, expected = recorded["input_0"][:2], recorded["output_0"][:2]
     result = run_board(kws, board, [inputs], emulator="qemu")

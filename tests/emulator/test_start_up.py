@@ -20,7 +20,7 @@ from tests.toy_build import toy_expected, toy_inputs, write_toy_build
 from tinyforge.device.board import run_client
 from tinyforge.device.client import DeviceClient
 from tinyforge.device.emulate.hooks import unicorn_module
-from tinyforge.device.flash.emulated import flash_content
+from tinyforge.device.flash.images import flash_content
 from tinyforge.paths import firmware_dir
 from tinyforge.target import Board, load_board
 from tinyforge.toolchain.firmware import Firmware, build_firmware

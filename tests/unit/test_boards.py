@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tinyforge.api.boards import boards, new_board
+from tinyforge.device.flash import FLASHERS
 from tinyforge.errors import UsageError
 from tinyforge.target import board_names, load_board, parse_size
 from tinyforge.target.flashing import METHODS
@@ -51,6 +52,10 @@ def test_the_most_exact_name_is_the_source() -> None:
     assert bank is not None
     assert retention is not None
     assert (bank.verified, retention.verified) == (True, False)
+
+
+def test_every_method_a_board_may_name_is_there() -> None:
+    assert set(FLASHERS) == set(METHODS)
 
 
 def test_sectors() -> None:

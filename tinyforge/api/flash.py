@@ -14,7 +14,7 @@ from tinyforge.target import load_board
 @dataclass(frozen=True, slots=True, eq=False)
 class FlashResult:
     """What was put where. ``elf``: the image. Sizes in bytes; ``flash_used`` counts the firmware around the model too.
-    ``where``: the device, in words."""
+    ``where``: the device, in words. ``verified``: read back and equal. ``commands``: what was run, or would be."""
 
     info: BuildInfo
     board: str
@@ -26,6 +26,9 @@ class FlashResult:
     stack_region_bytes: int
     method: str
     where: str
+    verified: bool
+    commands: tuple[tuple[str, ...], ...]
+    dry_run: bool
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -40,14 +43,30 @@ class FlashResult:
             "stack_region_bytes": self.stack_region_bytes,
             "method": self.method,
             "device": self.where,
+            "verified": self.verified,
+            "commands": [list(command) for command in self.commands],
+            "dry_run": self.dry_run,
         }
 
 
 def flash(
-    build: str | Path, *, board: str | None = None, toolchain: str = "zig", progress: Progress = quiet
+    build: str | Path,
+    *,
+    board: str | None = None,
+    toolchain: str = "zig",
+    method: str | None = None,
+    probe: str | None = None,
+    port: str | None = None,
+    dry_run: bool = False,
+    progress: Progress = quiet,
 ) -> FlashResult:
     """Link the build folder ``build`` with the firmware of ``board`` (default: the one it was compiled for) and write
-    it there. Raises DeviceError when the board does not take it, ToolMissing without compiler or flasher."""
+    it there.
+
+    method: one of the board's flashing methods, default: its first one that is usable here. probe: serial number of
+    the debug probe. port: serial port, GDB server or mounted drive, for methods that go through one. dry_run: only say
+    which commands would be run. Raises DeviceError when the board does not take it, ToolMissing without compiler or
+    flasher, UsageError for a method the board does not have."""
     from tinyforge.device.flash import flash_firmware
     from tinyforge.toolchain.firmware import build_firmware
 
@@ -57,7 +76,7 @@ def flash(
     progress("building the firmware")
     firmware = build_firmware(folder, target, toolchain)
     progress(f"writing it to {target.name}")
-    done = flash_firmware(firmware)
+    done = flash_firmware(firmware, method, probe=probe, port=port, dry_run=dry_run)
     return FlashResult(
         info=info,
         board=target.name,
@@ -69,4 +88,7 @@ def flash(
         stack_region_bytes=firmware.stack_region_bytes,
         method=done.method,
         where=done.target,
+        verified=done.verified,
+        commands=done.commands,
+        dry_run=dry_run,
     )

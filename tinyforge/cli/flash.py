@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from tinyforge.cli.options import Build, Json, OtherBoard, Toolchain
+from tinyforge.cli.options import Build, DryRun, FlashMethod, FlashPort, Json, OtherBoard, Probe, Toolchain
 
 
 def flash(
     build: Build,
     board: OtherBoard = None,
     toolchain: Toolchain = "zig",
+    method: FlashMethod = None,
+    probe: Probe = None,
+    port: FlashPort = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Build the firmware and put it on the board, real or emulated."""
@@ -17,7 +21,16 @@ def flash(
     from tinyforge.cli.views import flash_view
 
     with progress() as report:
-        result = put(build, board=board, toolchain=toolchain, progress=report)
+        result = put(
+            build,
+            board=board,
+            toolchain=toolchain,
+            method=method,
+            probe=probe,
+            port=port,
+            dry_run=dry_run,
+            progress=report,
+        )
     if json:
         print_json(result.as_json())
     else:

@@ -131,6 +131,23 @@ Port = Annotated[
     ),
 ]
 
+# flash
+FlashMethod = Annotated[
+    str | None,
+    typer.Option(
+        "--method", "-m", help="How to write; default: the board's first method that works here.", show_default=False
+    ),
+]
+Probe = Annotated[
+    str | None,
+    typer.Option("--probe", metavar="SERIAL", help="Which debug probe, where several are connected."),
+]
+FlashPort = Annotated[
+    str | None,
+    typer.Option("--port", help="Serial port, GDB server (host:port) or drive the method goes through."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the exact commands and write nothing.")]
+
 # report, boards
 Page = Annotated[
     Path | None, typer.Option("--out", "-o", help="Default: BUILD/.tinyforge/report.html.", show_default=False)

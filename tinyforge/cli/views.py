@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,10 @@ def _memory_table(rows: Sequence[MemoryRow]) -> Any:
 
 
 def flash_view(result: FlashResult) -> list[Any]:
-    """What was put where."""
+    """What was put where; the commands alone on a dry run."""
+    if result.dry_run:
+        return [_plain(shlex.join(command)) for command in result.commands]
+    checked = ", read back and equal" if result.verified else ", not read back (tinyforge run checks what answers)"
     arena = f"planned {result.info.arena_bytes:,} B, linked {result.arena_linked_bytes:,} B"
     return [
         facts(
@@ -89,7 +93,7 @@ def flash_view(result: FlashResult) -> list[Any]:
                 "arena": arena,
                 "stack": f"{result.stack_region_bytes:,} B reserved",
                 "compiler": _plain(result.compiler),
-                "device": _plain(result.where),
+                "device": _plain(result.where + checked),
             }
         )
     ]

@@ -11,7 +11,8 @@ from pathlib import Path
 from tinyforge.codegen.build_info import BuildInfo, load_build_info
 from tinyforge.device.client import DeviceClient, DeviceTensor, Hello, RefusedError, Status
 from tinyforge.device.emulate.process import booted, choose_emulator
-from tinyforge.device.flash.emulated import flash_content, flash_file, flashed_compiler
+from tinyforge.device.flash.emulated import flash_file, flashed_compiler
+from tinyforge.device.flash.images import flash_content
 from tinyforge.device.result import Array, RunResult, pack_samples, unpack_outputs
 from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import DeviceError, UsageError

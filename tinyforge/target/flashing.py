@@ -20,7 +20,6 @@ METHODS = {
     "picotool": "uf2_family",
     "dfu-util": "dfu_id",
     "bossac": "",
-    "teensy": "teensy_mcu",
 }
 
 
@@ -43,7 +42,6 @@ class FlashTools:
     uf2_family: int = 0
     volume: str = ""
     dfu_id: str = ""
-    teensy_mcu: str = ""
 
 
 def read_flash_tools(fields: Fields | None) -> FlashTools:
@@ -60,7 +58,6 @@ def read_flash_tools(fields: Fields | None) -> FlashTools:
         uf2_family=fields.integer("uf2_family", 0, high=0xFFFFFFFF),
         volume=fields.text("volume", ""),
         dfu_id=fields.text("dfu_id", ""),
-        teensy_mcu=fields.text("teensy_mcu", ""),
     )
     fields.finish()
     return tools

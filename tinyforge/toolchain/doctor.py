@@ -72,6 +72,9 @@ _PACKAGES = (
     _Package("ai-edge-litert", True, "reading .tflite, TensorFlow Lite's reference kernels"),
     _Package("numpy", True, "everything"),
     _Package("ortools", False, "exact memory planning of large models", "exact"),
+    _Package("pyocd", False, "flashing through debug probes: --method pyocd", "flash"),
+    _Package("stm32loader", False, "flashing STM32 over a serial port: --method stm32loader", "flash"),
+    _Package("esptool", False, "flashing Espressif boards: --method esptool", "flash"),
     _Package("tensorflow-cpu", False, "search and training", "train"),
 )
 _PROGRAMS = (
@@ -79,6 +82,8 @@ _PROGRAMS = (
     _Program("qemu-system-arm", "second emulator: --emulator qemu, boards mps2_* and stm32f405", "qemu-system-arm"),
     _Program("gcc", "native builds with address and undefined-behaviour sanitizers", "gcc"),
     _Program("clang", "native builds with address and undefined-behaviour sanitizers", "clang"),
+    _Program("openocd", "flashing through debug probes: --method openocd", "openocd"),
+    _Program("gdb-multiarch", "flashing through a GDB server: --method gdb", "gdb-multiarch"),
     _Program("cppcheck", "static analysis of generated C in the tests", "cppcheck"),
     _Program("clang-format", "format check of the hand-written C", "clang-format"),
 )

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyforge.codegen.build_info import metadata_dir
-from tinyforge.device.flash.flasher import FlashReport
+from tinyforge.device.flash.flasher import FlashJob, FlashReport
+from tinyforge.device.flash.images import flash_content
 from tinyforge.errors import DeviceError
 from tinyforge.target import Board
-from tinyforge.toolchain.elf import Segment
-from tinyforge.toolchain.firmware import Firmware
-
-_ERASED = b"\xff"
 
 
 def flash_file(build_dir: Path, board: Board) -> Path:
@@ -30,37 +27,30 @@ def flashed_compiler(build_dir: Path, board: Board) -> str:
         return ""
 
 
-def flash_content(segments: tuple[Segment, ...], board: Board) -> bytes:
-    """What flash holds from its origin on, trailing erased bytes left out."""
-    end = max(segment.address + len(segment.data) for segment in segments)
-    if min(segment.address for segment in segments) < board.flash.origin or end > board.flash.end:
-        raise DeviceError(f"the image does not lie in the flash of {board.name}; build it for this board")
-    content = bytearray(_ERASED * (end - board.flash.origin))
-    for segment in segments:
-        at = segment.address - board.flash.origin
-        content[at : at + len(segment.data)] = segment.data
-    return bytes(content)
-
-
 @dataclass(frozen=True, slots=True)
 class EmulatedFlasher:
     """Writes flash files."""
 
     name: str = "emulated"
+    install: str = ""
 
-    def flash(self, firmware: Firmware) -> FlashReport:
+    def missing(self, job: FlashJob) -> str:
+        """Nothing is needed."""
+        del job
+        return ""
+
+    def commands(self, job: FlashJob) -> tuple[tuple[str, ...], ...]:
+        """One file is written."""
+        return (("write", str(flash_file(job.build_dir, job.board))),)
+
+    def flash(self, job: FlashJob) -> FlashReport:
         """Erase, write, read back."""
-        content = flash_content(firmware.image().segments, firmware.board)
-        path = flash_file(_build_dir(firmware), firmware.board)
+        content = flash_content(job.firmware.image().segments, job.board)
+        path = flash_file(job.build_dir, job.board)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        path.with_suffix(".json").write_text(json.dumps({"compiler": firmware.compiler}) + "\n", encoding="utf-8")
+        path.with_suffix(".json").write_text(json.dumps({"compiler": job.firmware.compiler}) + "\n", encoding="utf-8")
         verified = path.read_bytes() == content
         if not verified:
             raise DeviceError(f"{path} does not hold what was written to it; is the disk full?")
-        return FlashReport(self.name, firmware.board.name, str(path), len(content), verified)
-
-
-def _build_dir(firmware: Firmware) -> Path:
-    """OUT of OUT/.tinyforge/firmware/<variant>/<name>.elf."""
-    return firmware.elf.parents[3]
+        return FlashReport(self.name, job.board.name, str(path), len(content), verified, self.commands(job))

@@ -1,0 +1,78 @@
+"""ST-Link's drive: a binary file copied to it is programmed by the probe."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyforge.device.flash.drives import copy_to_drive, mounted_drives, read_text
+from tinyforge.device.flash.flasher import FlashJob, FlashReport
+from tinyforge.device.flash.images import flash_content
+from tinyforge.errors import DeviceError
+
+_DETAILS = "DETAILS.TXT"
+_FAILURE = "FAIL.TXT"
+_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class StlinkDriveFlasher:
+    """Copies a .bin. The probe verifies while it programs, and leaves FAIL.TXT on the drive when it could not."""
+
+    name: str = "stlink-msd"
+    install: str = ""
+    patience_s: float = _PATIENCE_S
+
+    def missing(self, job: FlashJob) -> str:
+        """The drive, where none is mounted."""
+        if find_drive(job) is not None:
+            return ""
+        return f"no ST-Link drive {job.board.tools.volume} is mounted; connect the board, or name it with --port"
+
+    def commands(self, job: FlashJob) -> tuple[tuple[str, ...], ...]:
+        """A copy."""
+        drive = find_drive(job)
+        return (
+            ("cp", str(job.file(".bin")), str(drive if drive is not None else f"<drive {job.board.tools.volume}>")),
+        )
+
+    def flash(self, job: FlashJob) -> FlashReport:
+        """Raises DeviceError without a drive, or with what FAIL.TXT says."""
+        drive = find_drive(job)
+        if drive is None:
+            raise DeviceError(self.missing(job))
+        content = flash_content(job.firmware.image().segments, job.board)
+        path = job.file(".bin")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        commands = self.commands(job)
+        copy_to_drive(content, drive, path.name)
+        self._watch(drive, job)
+        return FlashReport(self.name, job.board.name, str(drive), len(content), False, commands)
+
+    def _watch(self, drive: Path, job: FlashJob) -> None:
+        """The drive comes again after programming, with FAIL.TXT where it went wrong."""
+        deadline = time.monotonic() + self.patience_s
+        while time.monotonic() < deadline:
+            said = read_text(drive / _FAILURE).strip()
+            if said:
+                raise DeviceError(
+                    f"the ST-Link could not write {job.board.name}: {said}; unplug and connect it again, update its "
+                    "firmware (docs/flashing/troubleshooting.md), or use --method openocd"
+                )
+            time.sleep(0.1)
+
+
+def find_drive(job: FlashJob) -> Path | None:
+    """The named drive, or the mounted one with the board's label. Raises DeviceError for a named drive of another kind."""
+    if job.port is not None:
+        named = Path(job.port)
+        if not (named / _DETAILS).is_file():
+            raise DeviceError(f"{named} has no {_DETAILS}: it is no ST-Link drive")
+        return named
+    label = job.board.tools.volume
+    fitting = [drive for drive in mounted_drives() if drive.name == label and (drive / _DETAILS).is_file()]
+    if len(fitting) > 1:
+        raise DeviceError(f"several boards are connected ({', '.join(map(str, fitting))}); choose one with --port")
+    return fitting[0] if fitting else None
