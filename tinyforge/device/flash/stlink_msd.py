@@ -65,7 +65,7 @@ class StlinkDriveFlasher:
 
 
 def find_drive(job: FlashJob) -> Path | None:
-    """The named drive, or the mounted one with the board's label. Raises DeviceError for a named drive of another kind."""
+    """The named drive, or the mounted one with the board's label. Raises DeviceError for a named one that is none."""
     if job.port is not None:
         named = Path(job.port)
         if not (named / _DETAILS).is_file():
