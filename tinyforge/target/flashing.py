@@ -29,8 +29,8 @@ class FlashTools:
 
     pyocd_target: `pyocd list --targets`; pyocd_pack: whether that target comes from a CMSIS pack rather than with
     pyOCD. openocd_config: script OpenOCD is started with. jlink_device: SEGGER's device name. esptool_chip: `--chip`.
-    stm32loader_family: `--family`. uf2_family: family ID of UF2 blocks. volume: label of the drive that appears.
-    dfu_id: USB `vendor:product` of the boot loader.
+    stm32loader_family: `--family`; stm32_id: the chip's ID as its boot loader tells it (AN2606). uf2_family: family ID
+    of UF2 blocks. volume: label of the drive that appears. dfu_id: USB `vendor:product` of the boot loader.
     """
 
     pyocd_target: str = ""
@@ -39,6 +39,7 @@ class FlashTools:
     jlink_device: str = ""
     esptool_chip: str = ""
     stm32loader_family: str = ""
+    stm32_id: int = 0
     uf2_family: int = 0
     volume: str = ""
     dfu_id: str = ""
@@ -55,6 +56,7 @@ def read_flash_tools(fields: Fields | None) -> FlashTools:
         jlink_device=fields.text("jlink_device", ""),
         esptool_chip=fields.text("esptool_chip", ""),
         stm32loader_family=fields.text("stm32loader_family", ""),
+        stm32_id=fields.integer("stm32_id", 0, high=0xFFF),
         uf2_family=fields.integer("uf2_family", 0, high=0xFFFFFFFF),
         volume=fields.text("volume", ""),
         dfu_id=fields.text("dfu_id", ""),

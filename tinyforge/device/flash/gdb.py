@@ -9,6 +9,10 @@ from tinyforge.device.flash.flasher import FlashJob
 from tinyforge.toolchain.process import Completed
 
 _DEFAULT_SERVER = "localhost:3333"
+_CONNECT_S = 5
+# Servers have no common word for a reset: OpenOCD, pyOCD and J-Link know the first, QEMU the second; each refuses the
+# other's without harm. After detaching the board runs.
+_RESETS = ("monitor reset halt", "monitor system_reset")
 _PROGRAMS = ("gdb-multiarch", "arm-none-eabi-gdb")
 
 
@@ -27,7 +31,8 @@ class GdbFlasher(CommandFlasher):
     def commands(self, job: FlashJob) -> tuple[tuple[str, ...], ...]:
         """No start-up files; everything on the command line."""
         server = job.port or _DEFAULT_SERVER
-        steps = ["set confirm off", f"target extended-remote {server}", "load", "compare-sections", "detach"]
+        steps = ["set confirm off", f"set tcp connect-timeout {_CONNECT_S}", f"target extended-remote {server}"]
+        steps += ["load", "compare-sections", *_RESETS, "detach"]
         words = [word for step in steps for word in ("-ex", step)]
         return ((self.program, "-nx", "-batch", *words, str(job.firmware.elf)),)
 
