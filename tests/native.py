@@ -20,6 +20,14 @@ from tinyforge.ir.schedule import Schedule
 from tinyforge.ir.types import Array
 
 SANITIZE = [f"-fsanitize=address,{UNDEFINED}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+# As strict on arenas and tables, and arrays on the stack by their bounds; compiles in a quarter of the time.
+QUICK = [
+    f"-fsanitize=address,{UNDEFINED}",
+    "-fno-sanitize-recover=all",
+    "-fsanitize-undefined-trap-on-error",
+    *("--param", "asan-instrumentation-with-call-threshold=0"),
+    *("--param", "asan-stack=0"),
+]
 
 
 @dataclass(frozen=True)
@@ -89,19 +97,19 @@ static void run_{name}(FILE *in, FILE *out)
 def run_jobs(folder: Path, jobs: Sequence[Job], flags: Sequence[str] = ("-O1", *SANITIZE)) -> list[Answer]:
     """Generate, compile with every warning and the sanitizers, run."""
     names = [f"n{i}" for i in range(len(jobs))]
-    sources = []
     for name, job in zip(names, jobs, strict=True):
         tree = generate(job.graph, job.schedule, job.plan, job.calls or lower_graph(job.graph), name)
         for file, text in tree.files.items():
             (folder / file).write_text(text)
-        sources += [f"{name}.c", f"{name}_weights.c"]
+    unit = "".join(f'#include "{n}_weights.c"\n#include "{n}.c"\n#undef ARENA\n' for n in names)
+    (folder / "models.c").write_text(unit)
     body = "".join(f'#include "{n}.h"\n' for n in names) + _MAIN_HEAD
     body += "".join(_run_function(n, j) for n, j in zip(names, jobs, strict=True))
     calls = "".join(f"run_{n}(stdin, stdout);\n" for n in names)
     (folder / "main.c").write_text(body + "int main(void)\n{\n" + calls + "return 0;\n}\n")
     cc = shutil.which("gcc") or shutil.which("cc") or "cc"
     built = subprocess.run(
-        [cc, *STRICT, *flags, "-o", "all", *sources, "main.c"], cwd=folder, capture_output=True, text=True
+        [cc, *STRICT, *flags, "-o", "all", "models.c", "main.c"], cwd=folder, capture_output=True, text=True
     )
     assert built.returncode == 0, built.stderr[:4000]
     data = b"".join(np.ascontiguousarray(j.data, np.int8).tobytes() for j in jobs)

@@ -1,0 +1,96 @@
+"""Random networks under random schedules: interpreter == C under sanitizers == C on an emulated core == layer by layer,
+planned bytes == measured bytes. ``TINYFORGE_NETWORKS=5000`` runs so many (default 300)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.arm_models import ArmModel, ArmModels
+from tests.native import QUICK, Job, run_jobs
+from tests.search.networks import Example, examples
+from tests.search.random_graphs import run_whole
+from tinyforge.errors import ToolMissing
+from tinyforge.interp.run_schedule import run_schedule
+from tinyforge.ir.memory_plan import MemoryPlan
+from tinyforge.ir.schedule import FusedStage
+from tinyforge.ir.types import Array
+from tinyforge.target import load_board
+
+NETWORKS = int(os.environ.get("TINYFORGE_NETWORKS", "300"))
+BATCH = 30
+BOARDS = ("emulated_m4", "emulated_m0plus")
+
+
+def grown(number: int, count: int) -> list[tuple[Example, dict[str, Array]]]:
+    """Examples of batch ``number`` with the outputs they must give. The interpreter is held to them on the way, so that
+    hypothesis shrinks what it gets wrong."""
+    found: list[tuple[Example, dict[str, Array]]] = []
+
+    @seed(number)
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(examples())
+    def grow(example: Example) -> None:
+        whole = run_whole(example.graph, {"t0": example.data})
+        assert example.plan.lower_bound <= example.plan.arena_bytes
+        check(run_schedule(example.graph, example.schedule, example.plan, {"t0": example.data}, seed=number), whole, "")
+        found.append((example, whole))
+
+    grow()
+    return found
+
+
+def check(got: dict[str, Array], whole: dict[str, Array], where: str) -> None:
+    for name, data in whole.items():
+        np.testing.assert_array_equal(got[name], data, err_msg=where)
+
+
+@pytest.mark.parametrize("number", range(-(-NETWORKS // BATCH)))
+def test_schedules_change_nothing(number: int, tmp_path: Path) -> None:
+    networks = grown(number, min(BATCH, NETWORKS - number * BATCH))
+    jobs = [Job(e.graph, e.schedule, e.plan, e.data, e.calls) for e, _ in networks]
+    answers = run_jobs(tmp_path, jobs, ("-O1", *QUICK))
+    core = emulated(tmp_path, [e for e, _ in networks], BOARDS[number % len(BOARDS)])
+    for i, ((example, whole), answer) in enumerate(zip(networks, answers, strict=True)):
+        where = f"batch {number}, model {i}: {example.graph.nodes} {example.schedule}"
+        check(answer.outputs, whole, where)
+        outputs = core.run(i, [example.data])
+        check(dict(zip(example.graph.outputs, outputs, strict=True)), whole, f"emulator, {where}")
+        assert core.touched_bytes(i, [example.data]) == answer.touched_bytes, where
+        assert least_touched(example.plan) <= answer.touched_bytes <= example.plan.arena_bytes, where
+
+
+def least_touched(plan: MemoryPlan) -> int:
+    """The whole arena, but a kernel's scratch at its end may be there for other row lengths than those that occur."""
+    top = max((b.offset + b.nbytes for b in plan.timeline if b.kind != "scratch"), default=0)
+    return plan.arena_bytes if top == plan.arena_bytes else top
+
+
+def emulated(folder: Path, networks: list[Example], board: str) -> ArmModels:
+    """All of them in one image, by gcc where it is there (it is the quicker one)."""
+    models = [ArmModel(e.graph, e.schedule, e.plan, e.calls) for e in networks]
+    try:
+        return ArmModels(folder, models, load_board(board), "gcc", "O1")
+    except ToolMissing:
+        return ArmModels(folder, models, load_board(board), "zig", "O1")
+
+
+def test_networks_are_of_every_kind() -> None:
+    """What is drawn above is worth something only if it varies."""
+    networks = [e for e, _ in grown(0, 60)]
+    kinds = {n.op.kind for e in networks for n in e.graph.nodes}
+    assert kinds >= {"conv2d", "depthwise_conv2d", "add", "concatenation", "pad", "mean", "max_pool2d"}
+    assert sum(e.schedule.input_rows for e in networks) > 5
+    assert (
+        sum(any(isinstance(s, FusedStage) and s.last > s.first + 1 for s in e.schedule.stages) for e in networks) > 10
+    )
