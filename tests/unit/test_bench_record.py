@@ -11,7 +11,7 @@ import pytest
 from tests.cli.runner import tinyforge_command
 from tinyforge.errors import UsageError
 from tinyforge.reporting.bench_page import BEGIN, END, rewrite_page, tables
-from tinyforge.reporting.bench_record import Entry, Record, compare, load_record, not_compared
+from tinyforge.reporting.bench_record import Entry, Record, compare, load_record, merged, not_compared
 from tinyforge.reporting.peers import FIGURES, SOURCES
 
 ENTRY = Entry(
@@ -96,6 +96,13 @@ def test_only_the_same_thing_is_compared() -> None:
     other = replace(ENTRY, toolchain="gcc", instructions=9_000_000)
     assert compare(record(ENTRY), record(other)) == ()
     assert not_compared(record(ENTRY), record(other)) == ("mlperf_kws_dscnn_int8 emulated_m7 zig balanced whole",)
+
+
+def test_records_are_merged() -> None:
+    gcc, better = replace(ENTRY, toolchain="gcc"), replace(ENTRY, instructions=1)
+    both = merged([record(ENTRY, gcc, refused={"b": "old"}), record(better, refused={"a": "", "b": "new"})])
+    assert both.entries == (gcc, better)
+    assert both.refused == {"a": "", "b": "new"}
 
 
 def test_page_keeps_what_is_around_the_tables(tmp_path: Path) -> None:

@@ -16,7 +16,16 @@ from tinyforge.api.progress import Progress, quiet
 from tinyforge.api.run import run
 from tinyforge.errors import DoesNotFit, ModelError, UsageError
 from tinyforge.reporting.bench_page import rewrite_page
-from tinyforge.reporting.bench_record import Entry, Record, Regression, compare, load_record, not_compared, wrong
+from tinyforge.reporting.bench_record import (
+    Entry,
+    Record,
+    Regression,
+    compare,
+    load_record,
+    merged,
+    not_compared,
+    wrong,
+)
 from tinyforge.target import Board, load_board
 
 BOARDS = ("emulated_m0plus", "emulated_m3", "emulated_m4", "emulated_m7", "emulated_m33")
@@ -70,7 +79,7 @@ def bench(
     short: bool = False,
     objective: str = "balanced",
     input_mode: str = "whole",
-    record: str | Path | None = None,
+    records: Sequence[str | Path] = (),
     against: str | Path | None = None,
     page: str | Path | None = None,
     out: str | Path | None = None,
@@ -79,14 +88,14 @@ def bench(
     """Measure every ``.tflite`` file of the folder ``models`` that can be compiled, on boards, with compilers.
 
     ``only``: stems of the files wanted. ``short``: the four MLPerf Tiny models on SHORT_BOARDS. ``toolchains``: default
-    all that are installed. ``record``: take the figures from this file instead of measuring. ``against``: the record to
-    compare with. ``page``: Markdown page whose tables are rewritten. ``out``: JSON file to write.
+    all that are installed. ``records``: take the figures from these files instead of measuring. ``against``: the record
+    to compare with. ``page``: Markdown page whose tables are rewritten. ``out``: JSON file to write.
     Inputs and expected outputs are those of ``NAME.golden.npz`` beside a model, else random and the interpreter's.
     Raises UsageError for options that make no sense.
     """
     before = load_record(Path(against)) if against is not None else None
-    if record is not None:
-        measured = load_record(Path(record))
+    if records:
+        measured = merged([load_record(Path(path)) for path in records])
     else:
         chosen = SHORT_BOARDS if short else default_boards()
         files = _model_files(models, (*only, *(SHORT_MODELS if short else ())))

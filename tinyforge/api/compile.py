@@ -78,6 +78,7 @@ def compile(
     io: str = "int8",
     toolchain: str = "zig",
     name: str | None = None,
+    optimize: str | None = None,
     dump: bool = False,
     progress: Progress = quiet,
 ) -> CompileResult:
@@ -96,6 +97,7 @@ def compile(
         schedule=schedule,
         io=io,
         toolchain=toolchain,
+        optimize=optimize,
     )
     source = existing_file(model)
     target = settings.load_board()

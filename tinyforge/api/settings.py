@@ -17,12 +17,14 @@ CHOICES = {
     "io": ("int8", "float"),
     "toolchain": ("zig", "gcc"),
 }
+LEVELS = ("O1", "O2", "O3", "Os", "Oz")
 
 
 @dataclass(frozen=True, slots=True)
 class CompileSettings:
     """How a model is compiled. ``sram`` and ``flash``: limits in bytes, None for what the board has.
-    ``max_mac_factor``: executed MACs over the network's own, None for no limit."""
+    ``max_mac_factor``: executed MACs over the network's own, None for no limit. ``optimize``: level of the C compiler,
+    None for what the objective asks for."""
 
     board: str
     sram: int | None = None
@@ -33,12 +35,15 @@ class CompileSettings:
     schedule: str = "auto"
     io: str = "int8"
     toolchain: str = "zig"
+    optimize: str | None = None
 
     def __post_init__(self) -> None:
         for field, allowed in CHOICES.items():
             value = getattr(self, field)
             if value not in allowed:
                 raise UsageError(f"--{field} {value} is not known; choose one of: {', '.join(allowed)}")
+        if self.optimize not in (None, *LEVELS):
+            raise UsageError(f"-{self.optimize} is no level of optimisation; choose one of: {', '.join(LEVELS)}")
         factor = self.max_mac_factor
         if factor is not None and not (math.isfinite(factor) and factor >= 1.0):
             raise UsageError(f"--max-mac-factor {factor} makes no sense; 1.0 allows no recomputation, 1.3 allows 30 %")
@@ -60,6 +65,7 @@ class CompileSettings:
             "schedule": self.schedule,
             "io": self.io,
             "toolchain": self.toolchain,
+            "optimize": self.optimize,
         }
 
 

@@ -61,7 +61,7 @@ def instructions(
             short=short,
             objective=objective,
             input_mode=input_mode,
-            record=taken_from,
+            records=taken_from or (),
             against=against,
             page=page,
             out=out,

@@ -10,6 +10,7 @@ from tinyforge.reporting.peers import CMSIS, figures
 
 if TYPE_CHECKING:
     from tinyforge.api.bench import BenchResult
+    from tinyforge.api.tune import TuneResult
     from tinyforge.reporting.bench_record import Entry
 
 _NUMBERS = ("instructions", "per MAC", "cycles", "CMSIS-NN", "SRAM", "flash")
@@ -50,3 +51,13 @@ def _cells(entry: Entry) -> tuple[str, ...]:
         f"{entry.arena_bytes:,}",
         f"{entry.flash_bytes:,}",
     )
+
+
+def tuned_view(result: TuneResult) -> list[Any]:
+    """Every candidate that was measured, the best marked."""
+    rows = table("candidate", "cost", "code", "SRAM", right=("cost", "code", "SRAM"), title="tuning")
+    for trial in result.trials:
+        mark = "[green]best[/] " if trial is result.best else ""
+        sizes = (f"{trial.cost:,}", f"{trial.code_bytes:,}", f"{trial.arena_bytes:,}")
+        rows.add_row(f"{mark}{trial.candidate}", *sizes)
+    return [rows]

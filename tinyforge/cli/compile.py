@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tinyforge.cli.options import (
     CompileBoard,
     Dump,
@@ -17,6 +19,7 @@ from tinyforge.cli.options import (
     ScheduleKind,
     Sram,
     Toolchain,
+    Tune,
 )
 
 
@@ -34,31 +37,34 @@ def compile_model(
     toolchain: Toolchain = "zig",
     name: Name = None,
     dump: Dump = False,
+    tune: Tune = False,
     json: Json = False,
 ) -> None:
     """Turn a .tflite model into scheduled, self-contained C."""
     from tinyforge.api.compile import compile
+    from tinyforge.api.tune import tune as measure
+    from tinyforge.cli.bench_view import tuned_view
     from tinyforge.cli.console import print_json, progress, show
     from tinyforge.cli.views import compile_view
 
+    options: dict[str, Any] = {
+        "board": board,
+        "out": out,
+        "sram": sram,
+        "flash": flash,
+        "max_mac_factor": max_mac_factor,
+        "objective": objective,
+        "input_mode": input_mode,
+        "schedule": schedule,
+        "io": io,
+        "toolchain": toolchain,
+        "name": name,
+        "dump": dump,
+    }
     with progress() as report:
-        result = compile(
-            model,
-            board=board,
-            out=out,
-            sram=sram,
-            flash=flash,
-            max_mac_factor=max_mac_factor,
-            objective=objective,
-            input_mode=input_mode,
-            schedule=schedule,
-            io=io,
-            toolchain=toolchain,
-            name=name,
-            dump=dump,
-            progress=report,
-        )
+        tuned = measure(model, progress=report, **options) if tune else None
+        result = tuned.build if tuned else compile(model, progress=report, **options)
     if json:
-        print_json(result.as_json())
+        print_json(tuned.as_json() if tuned else result.as_json())
     else:
-        show(*compile_view(result))
+        show(*(tuned_view(tuned) if tuned else ()), *compile_view(result))

@@ -86,6 +86,9 @@ Io = Annotated[
         rich_help_panel=_CHOICES,
     ),
 ]
+Tune = Annotated[
+    bool, typer.Option("--tune", help="Measure candidates on the emulator, keep the best; measurements are cached.")
+]
 
 # run
 On = Annotated[
@@ -191,8 +194,8 @@ Toolchains = Annotated[
 ]
 Short = Annotated[bool, typer.Option("--short", help="The four MLPerf Tiny models on M4 and M7 only.")]
 TakenFrom = Annotated[
-    Path | None,
-    typer.Option("--from", metavar="FILE", help="Take figures from this record instead of measuring."),
+    list[Path] | None,
+    typer.Option("--from", metavar="FILE", help="Take figures from this record instead of measuring; may be repeated."),
 ]
 Against = Annotated[
     Path | None,

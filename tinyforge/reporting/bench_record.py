@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,14 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         if not isinstance(item[field.name], _TYPES[str(field.type)]):
             raise ValueError(f"{field.name} is {item[field.name]!r}")
     return Entry(**item)
+
+
+def merged(records: Sequence[Record]) -> Record:
+    """One record of all entries, sorted by board and model; of two of the same thing the later record's."""
+    entries = {entry.key: entry for record in records for entry in record.entries}
+    refused = {name: why for record in records for name, why in record.refused.items()}
+    ordered = sorted(entries.values(), key=lambda e: (e.objective, e.input, e.board, e.model, e.toolchain))
+    return Record(records[-1].version, tuple(ordered), dict(sorted(refused.items())))
 
 
 def compare(before: Record, after: Record) -> tuple[Regression, ...]:

@@ -117,6 +117,9 @@ def _check_has_firmware(board: Board) -> None:
 
 def optimize_level(info: BuildInfo) -> str:
     """Optimisation level of the model's C, without its dash."""
+    chosen = info.options.get("optimize")
+    if isinstance(chosen, str):
+        return chosen
     return SIZE_OPTIMIZE if info.options.get("objective") == "size" else DEFAULT_OPTIMIZE
 
 
