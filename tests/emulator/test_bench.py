@@ -30,7 +30,8 @@ def check(measured: Record) -> None:
     assert not measured.refused
     assert not wrong(measured.entries)
     worse = compare(before, measured)
-    assert not worse, "\n".join(map(str, worse))
+    hint = f"if that was intended: TINYFORGE_UPDATE_GOLDENS=1 pytest {RECORD.parent.name}/{Path(__file__).name}"
+    assert not worse, "\n".join([*map(str, worse), hint])
 
 
 def test_digits_are_as_fast_as_recorded() -> None:

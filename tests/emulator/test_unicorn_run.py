@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,26 @@ def test_runs_exactly(tmp_path: Path, board: str, toolchain: str, rows: bool) ->
     traffic = {region.region: region for region in result.traffic}
     assert traffic["arena"].written_bytes >= 128 + 128 + 4
     assert traffic["flash"].read_bytes >= 512
+
+
+def test_operators_are_profiled(tmp_path: Path) -> None:
+    firmware = build_firmware(write_toy_build(tmp_path / "toy"), load_board("emulated_m4"))
+    halve, dense = run_emulator(firmware, [INPUTS], profile=True).layers
+    assert (halve.written_bytes or 0) >= 128 + 128  # copied to scratch, halved in place
+    assert 512 <= (dense.flash_read_bytes or 0) < 700  # every weight once, some literals
+    assert (dense.sram_read_bytes or 0) >= 4 * 128
+    assert all(layer.estimated_cycles["cortex-m4"] >= layer.instructions for layer in (halve, dense))
+
+
+def test_flash_wait_states_cost_what_is_not_at_hand(tmp_path: Path) -> None:
+    firmware = build_firmware(write_toy_build(tmp_path / "toy"), load_board("stm32f405"))
+    cycles = run_emulator(firmware, [INPUTS]).estimated_cycles
+    small = replace(firmware, board=replace(firmware.board, flash=replace(firmware.board.flash, cache_bytes=0)))
+    uncached = run_emulator(small, [INPUTS]).estimated_cycles
+    # 512 bytes of weights are 32 lines of 5 wait states; loops run from the cache, where there is one.
+    assert cycles["cortex-m4"] + 32 * 5 <= cycles["cortex-m4@5ws"] < uncached["cortex-m4@5ws"]
+    assert uncached["cortex-m4"] == cycles["cortex-m4"]
+    assert sorted(run_emulator(firmware, [INPUTS], check_memory=False).estimated_cycles) == ["cortex-m4", "cortex-m7"]
 
 
 def test_counts_do_not_depend_on_the_samples_before(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``tinyforge.bench``: instructions, estimated cycles and memory of models x boards x compilers, outputs checked."""
+"""``tinyforge bench``: instructions, estimated cycles and memory of models x boards x compilers, outputs checked."""
 
 from __future__ import annotations
 
