@@ -102,8 +102,7 @@ def compile(
     source = existing_file(model)
     target = settings.load_board()
     prefix = model_prefix(name or source.stem)
-    folder = Path(out) if out is not None else Path("out") / prefix
-    _check_out(folder)
+    folder = _checked(Path(out) if out is not None else Path("out") / prefix)
     progress("reading the model")
     network = read_network(source, io)
     progress("searching the schedule")
@@ -188,10 +187,11 @@ class _Writer:
         return info
 
 
-def _check_out(folder: Path) -> None:
-    """Refuse to replace anything but an earlier build."""
+def _checked(folder: Path) -> Path:
+    """The folder to write; refuses to replace anything but an earlier build."""
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not metadata_dir(folder).is_dir())):
         raise UsageError(f"{folder} exists and is no build folder; choose another one with -o")
+    return folder
 
 
 @contextmanager
