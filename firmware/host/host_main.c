@@ -1,7 +1,8 @@
 /* Runs a model natively on samples from standard input: host_main SAMPLES PAINT [TRACE_FILE]
  *
- * stdin: per sample all inputs, one after the other. stdout: per sample all outputs, then the arena's high water
- * as a 32-bit little-endian number: one more than the offset of the last arena byte that is not PAINT. */
+ * stdin: per sample all inputs, one after the other. stdout: per sample all outputs, then for each part
+ * of the arena its high water as a 32-bit little-endian number: one more than the offset of its last byte that is not
+ * PAINT. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,10 +83,10 @@ static void run_sample(const tfb_model *model, uint8_t **buffers)
     }
 }
 
-static void write_high_water(const tfb_model *model, uint8_t paint)
+static void write_high_water(const tfb_arena *arena, uint8_t paint)
 {
-    uint32_t n = model->arena_bytes;
-    while (n != 0u && model->arena[n - 1u] == paint) {
+    uint32_t n = arena->nbytes;
+    while (n != 0u && arena->data[n - 1u] == paint) {
         n--;
     }
     const uint8_t bytes[4] = {(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), (uint8_t)(n >> 24)};
@@ -105,11 +106,15 @@ int main(int argc, char **argv)
         trace_file = fopen(argv[3], "wb");
     }
     uint8_t **buffers = make_buffers(model);
-    memset(model->arena, paint, model->arena_bytes);
+    for (uint32_t i = 0u; i < model->arena_count; i++) {
+        memset(model->arenas[i].data, paint, model->arenas[i].nbytes);
+    }
     for (trace_sample = 0u; trace_sample < samples; trace_sample++) {
         run_sample(model, buffers);
     }
-    write_high_water(model, paint);
+    for (uint32_t i = 0u; i < model->arena_count; i++) {
+        write_high_water(&model->arenas[i], paint);
+    }
     if (trace_file != NULL) {
         fclose(trace_file);
     }

@@ -36,6 +36,12 @@ typedef struct {
     void (*end)(void);
 } tfb_row_input;
 
+/* A part of the model's arena: one array a memory bank. */
+typedef struct {
+    uint8_t *data;
+    uint32_t nbytes;
+} tfb_arena;
+
 typedef struct {
     const char *name;
     const uint8_t *digest; /* 32 bytes */
@@ -43,8 +49,9 @@ typedef struct {
     const tfb_tensor *outputs;
     uint8_t input_count;
     uint8_t output_count;
-    uint8_t *arena;
-    uint32_t arena_bytes;
+    const tfb_arena *arenas;
+    uint8_t arena_count;
+    uint32_t arena_bytes; /* of all parts together */
     void (*invoke)(void);
     const tfb_row_input *row_input; /* null where the input is written whole */
 } tfb_model;

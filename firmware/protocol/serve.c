@@ -125,11 +125,20 @@ static void do_tensor(const uint8_t *body, uint32_t n)
     tfb_send_end();
 }
 
+static uint32_t high_water(const tfb_arena *arena)
+{
+    uint32_t n = paint != 0u ? arena->nbytes : 0u;
+    while (n != 0u && arena->data[n - 1u] == paint) {
+        n--;
+    }
+    return n;
+}
+
 static uint32_t arena_high_water(void)
 {
-    uint32_t n = paint != 0u ? tfb_the_model.arena_bytes : 0u;
-    while (n != 0u && tfb_the_model.arena[n - 1u] == paint) {
-        n--;
+    uint32_t n = 0u;
+    for (uint32_t i = 0u; i < tfb_the_model.arena_count; i++) {
+        n += high_water(&tfb_the_model.arenas[i]);
     }
     return n;
 }
@@ -143,6 +152,9 @@ static void do_memory(void)
     tfb_send_u32(tfb_stack_bytes());
     tfb_send_u32(tfb_stack_high_water());
     tfb_send_u32(tfb_static_ram_bytes());
+    for (uint32_t i = 0u; i < tfb_the_model.arena_count; i++) {
+        tfb_send_u32(high_water(&tfb_the_model.arenas[i]));
+    }
     tfb_send_end();
 }
 
@@ -157,7 +169,9 @@ static void do_paint(const uint8_t *body, uint32_t n)
     written = 0u;
     fed_bytes = 0u;
     last_invoke.known = 0u;
-    memset(tfb_the_model.arena, (int)paint, tfb_the_model.arena_bytes);
+    for (uint32_t i = 0u; i < tfb_the_model.arena_count; i++) {
+        memset(tfb_the_model.arenas[i].data, (int)paint, tfb_the_model.arenas[i].nbytes);
+    }
     reply(TFB_OK);
 }
 

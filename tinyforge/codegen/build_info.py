@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tinyforge.codegen.names import arena_macro, arena_symbol
 from tinyforge.errors import UsageError
 from tinyforge.target.fields import Fields
 
@@ -76,6 +77,16 @@ class BankUse:
 
 
 @dataclass(frozen=True, slots=True)
+class ArenaInfo:
+    """An array of the arena in C: ``symbol`` in the object file, ``macro`` in code, the bank it is planned in."""
+
+    symbol: str
+    macro: str
+    bank: str
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class BuildInfo:
     """Everything later steps need to know about a compiled model.
 
@@ -111,6 +122,21 @@ class BuildInfo:
     def macro(self) -> str:
         """Prefix of the model's C macros."""
         return self.name.upper()
+
+    @property
+    def arenas(self) -> tuple[ArenaInfo, ...]:
+        """The arrays of the arena, in the order of the banks: one, or one in each bank that is used."""
+        used = [bank for bank in self.banks if bank.used] or list(self.banks[:1])
+        several = len(used) > 1
+        return tuple(
+            ArenaInfo(
+                arena_symbol(self.name, bank.name if several else ""),
+                arena_macro(self.macro, bank.name if several else ""),
+                bank.name,
+                bank.used,
+            )
+            for bank in used
+        )
 
     @property
     def sources(self) -> tuple[str, ...]:

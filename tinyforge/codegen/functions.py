@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tinyforge.codegen.arenas import Address
 from tinyforge.codegen.views import View
 from tinyforge.ir.program import KernelCall, Part, RowInput
 
@@ -63,7 +64,7 @@ class OpSite:
     inputs: Mapping[int, View]
     outputs: tuple[View, ...]
     window: int | None = None
-    scratch: int | None = None
+    scratch: Address | None = None
 
 
 def op_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFunction:
@@ -73,8 +74,8 @@ def op_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFunc
         return _row_function(call, site, tables)
     if call.form == "reduce":
         return _reduce_function(call, site, tables)
-    outs = tuple(f"ARENA({v.ctype}, {v.base})" for v in site.outputs)
-    ins = {i: f"ARENA(const {v.ctype}, {v.base})" for i, v in site.inputs.items()}
+    outs = tuple(v.base.of(v.ctype) for v in site.outputs)
+    ins = {i: v.base.of(f"const {v.ctype}") for i, v in site.inputs.items()}
     uses = tuple(
         KernelUse(p.kernel, (*(ins[i] for i in p.inputs), *(outs[o] for o in p.outputs), *_constants(p, site, tables)))
         for p in (() if in_place else _parts(call, site))
@@ -116,8 +117,8 @@ def _reduce_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> O
     y0, y1, x0, x1 = _extent(site, view)
     rows = (_row_pointers(0, call.inputs[0], view),)
     (part,) = _parts(call, site)
-    acc, *constants = _constants(part, replace(site, scratch=None), tables, first=(f"ARENA(void, {site.scratch})",))
-    out = f"ARENA({site.outputs[0].ctype}, {site.outputs[0].base})"
+    acc, *constants = _constants(part, replace(site, scratch=None), tables, first=_scratch(site))
+    out = site.outputs[0].base.of(site.outputs[0].ctype)
     return OpFunction(
         symbol=site.symbol,
         index=site.index,
@@ -162,9 +163,12 @@ def _row_use(
 
 def _constants(part: Part, site: OpSite, tables: Sequence[str], first: tuple[str, ...] = ()) -> tuple[str, ...]:
     """``first``, then tables, scratch and literals: what follows the operands in every call."""
-    scratch = () if site.scratch is None else (f"ARENA(void, {site.scratch})",)
     literals = (f"/*{name}*/ {c_int(int(value))}" for name, value in part.literals)
-    return (*first, *(tables[i] for i in part.tables), *scratch, *literals)
+    return (*first, *(tables[i] for i in part.tables), *_scratch(site), *literals)
+
+
+def _scratch(site: OpSite) -> tuple[str, ...]:
+    return () if site.scratch is None else (site.scratch.of("void"),)
 
 
 def _trace(site: OpSite, output: int, data: str, offset: str, length: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tinyforge import __version__
+from tinyforge.codegen.arenas import address, c_arenas
 from tinyforge.codegen.functions import OpFunction, OpSite, op_function
 from tinyforge.codegen.headers import header_closure
 from tinyforge.codegen.names import C_TYPES, op_symbol, table_symbol
@@ -48,7 +49,7 @@ class EdgeTensor:
     size_macro: str
     ctype: str
     nbytes: int
-    offset: int
+    address: str
     comment: str
 
 
@@ -87,6 +88,7 @@ def generate(
         "source": source,
         "comment": comment,
         "arena_bytes": plan.arena_bytes,
+        "arenas": c_arenas(plan, prefix),
         "headers": headers,
         "tables": tables,
         "ops": builder.functions,
@@ -146,7 +148,7 @@ class _Builder:
             inputs={i: views[n] for i, n in enumerate(node.inputs) if n in views},
             outputs=tuple(views[n] for n in node.outputs),
             window=window,
-            scratch=self.plan.scratch.get(index) if call.scratch_bytes else None,
+            scratch=address(self.plan, self.plan.scratch[index]) if index in self.plan.scratch else None,
         )
         names = [table_symbol(self.prefix, index, t.name) for t in call.tables]
         return op_function(call, site, names)
@@ -195,7 +197,7 @@ def _edges(graph: Graph, names: Sequence[str], plan: MemoryPlan, getter: str) ->
                 size_macro=f"{symbol.upper()}_BYTES",
                 ctype=C_TYPES[t.dtype.value],
                 nbytes=t.nbytes,
-                offset=plan.placements[name].offset,
+                address=address(plan, plan.placements[name].offset).of(C_TYPES[t.dtype.value]),
                 comment=f"{t.dtype.value} {'x'.join(map(str, t.shape))}{quant}",
             )
         )

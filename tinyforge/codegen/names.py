@@ -31,3 +31,13 @@ def op_symbol(prefix: str, index: int, kind: str) -> str:
 def table_symbol(prefix: str, index: int, table: str) -> str:
     """The constant array ``table`` of operator ``index``."""
     return f"{prefix}_op{index:02d}_{table}"
+
+
+def arena_symbol(prefix: str, bank: str = "") -> str:
+    """The array of the arena; of its part in ``bank`` where it lies in several."""
+    return f"{prefix}_arena_{bank.lower()}" if bank else f"{prefix}_arena"
+
+
+def arena_macro(guard: str, bank: str = "") -> str:
+    """The macro that names that array in code."""
+    return f"{guard}_ARENA_{bank.upper()}" if bank else f"{guard}_ARENA"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tinyforge.codegen.arenas import address
 from tinyforge.ir.graph import Graph, Node
 from tinyforge.ir.schedule import FusedStage, Halo
 from tinyforge.ir.window import IDENTITY, AxisMap
@@ -46,16 +47,17 @@ class StageFunction:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A stage that runs whenever enough rows of the model's input have come. ``state``: arena offset of int32 values:
+    """A stage that runs whenever enough rows of the model's input have come. ``state``: pointer to int32 values:
     rows fed, next band, then the rows done per line buffer (``kept``: the counters' names, in order).
 
-    ``need``: lines that set tf_span ``input`` to the rows a band reads. The input lies in a ring of ``slots`` rows.
+    ``need``: lines that set tf_span ``input`` to the rows a band reads. The input lies in a ring of ``slots`` rows
+    from ``base`` (a pointer) on.
     """
 
-    state: int
+    state: str
     kept: tuple[str, ...]
     need: str
-    base: int
+    base: str
     slots: int
     row_bytes: int
     height: int
@@ -103,10 +105,10 @@ def _feed(graph: Graph, plan: MemoryPlan, spans: _Spans) -> Feed:
     name = graph.inputs[0]
     place, height = plan.placements[name], graph.tensors[name].type.hwc[0]
     return Feed(
-        state=plan.feed_state,
+        state=address(plan, plan.feed_state).of("int32_t"),
         kept=spans.counter_names("row"),
         need=spans.need(name, "row", height),
-        base=place.offset,
+        base=address(plan, place.offset).of("int8_t"),
         slots=place.layout.rows,
         row_bytes=place.layout.cols * place.layout.pixel_bytes,
         height=height,
@@ -198,8 +200,9 @@ class _Spans:
     def _slide(self, i: int, k: int, tensor: str) -> str:
         """Moves the columns that the piece before computed and this one needs."""
         place = self.plan.placements[tensor]
+        base = address(self.plan, place.offset).of("int8_t")
         size = f"{place.layout.rows}, {place.layout.cols * place.layout.pixel_bytes}, {place.layout.pixel_bytes}"
-        return f"tf_slide(ARENA(int8_t, {place.offset}), {size}, cols[{i}], &origin{i}_{k}, col_done{i});"
+        return f"tf_slide({base}, {size}, cols[{i}], &origin{i}_{k}, col_done{i});"
 
     def _extent(self, i: int, axis: str) -> int:
         height, width, _ = self.graph.tensors[self.nodes[i].outputs[0]].type.hwc

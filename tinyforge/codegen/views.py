@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tinyforge.codegen.arenas import Address, address
 from tinyforge.codegen.names import C_TYPES
 from tinyforge.ir.graph import Graph, Tensor
 from tinyforge.ir.memory_plan import Layout, LayoutKind
@@ -19,7 +20,7 @@ class View:
     """A tensor as one operator function sees it. ``window``: the ``tf_window`` (a C expression) whose row0/col0 is the
     origin of a buffer that holds just a piece; empty for buffers addressed in whole-tensor coordinates."""
 
-    base: int
+    base: Address
     ctype: str
     height: int
     width: int
@@ -51,7 +52,7 @@ class View:
 
     def fill_rows(self, rows: str, count: int, first: str, dilation: int) -> str:
         """Statement that sets ``count`` row pointers from row ``first`` on, NULL where outside."""
-        head = f"{rows}, {count}, {first}, {dilation}, {self.height}, ARENA(const int8_t, {self.base})"
+        head = f"{rows}, {count}, {first}, {dilation}, {self.height}, {self.base.of('const int8_t')}"
         if self.kind is LayoutKind.LANES:
             assert self.layout is not None
             ring = f"{self.lanes()}, {self.layout.rows}, {self.layout.width}, {self.pixel_bytes}"
@@ -62,7 +63,7 @@ class View:
 
     def pixel(self, y: str, x: str) -> str:
         """Address of pixel (y, x) for writing, as bytes whatever the element type is."""
-        start = f"ARENA(int8_t, {self.base})"
+        start = self.base.of("int8_t")
         if self.kind is LayoutKind.LANES:
             assert self.layout is not None
             ring = f"{self.lanes()}, {self.layout.rows}, {self.layout.width}"
@@ -82,7 +83,7 @@ class View:
             return ""
         assert self.layout is not None
         ring = f"{self.lanes()}, {self.layout.rows}, {self.layout.width}, {self.layout.guard}, {self.pixel_bytes}"
-        return f"tf_lane_mirror(ARENA(int8_t, {self.base}), {ring}, {y}, {x0}, {x1});"
+        return f"tf_lane_mirror({self.base.of('int8_t')}, {ring}, {y}, {x0}, {x1});"
 
 
 def whole_view(tensor: Tensor, plan: MemoryPlan) -> View:
@@ -90,7 +91,8 @@ def whole_view(tensor: Tensor, plan: MemoryPlan) -> View:
     height, width, channels = tensor.type.hwc
     pixel = channels * tensor.type.dtype.itemsize
     ctype = C_TYPES[tensor.type.dtype.value]
-    return View(plan.placements[tensor.name].offset, ctype, height, width, pixel, width * pixel)
+    base = address(plan, plan.placements[tensor.name].offset)
+    return View(base, ctype, height, width, pixel, width * pixel)
 
 
 def stage_views(graph: Graph, stage: FusedStage, plan: MemoryPlan) -> dict[str, View]:

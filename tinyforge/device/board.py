@@ -13,7 +13,7 @@ from tinyforge.device.client import DeviceClient, DeviceTensor, Hello, RefusedEr
 from tinyforge.device.emulate.process import booted, choose_emulator
 from tinyforge.device.flash.emulated import flash_file, flashed_compiler
 from tinyforge.device.flash.images import flash_content
-from tinyforge.device.result import Array, RunResult, pack_samples, unpack_outputs
+from tinyforge.device.result import Array, RunResult, highest, pack_samples, unpack_outputs
 from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import DeviceError, UsageError
 from tinyforge.target import Board
@@ -102,12 +102,12 @@ def run_client(
     samples = pack_samples(info, inputs)
     hello = client.hello()
     _check_model(client, hello, info)
-    high_water = 0
+    marks: list[tuple[int, ...]] = []
     cycles = 0
     raw: list[list[bytes]] = []
     for paint in PAINTS:
         outputs, cycles = _run_sample(client, hello, info, samples[0], paint)
-        high_water = max(high_water, client.memory().arena_high_water)
+        marks.append(client.memory().parts_high_water)
     raw.append(outputs)
     for done, sample in enumerate(samples[1:], start=1):
         if progress is not None:
@@ -121,7 +121,7 @@ def run_client(
         outputs=unpack_outputs(info, raw),
         samples=len(samples),
         cycles=cycles if hello.cycle_source != "none" else None,
-        arena_high_water_bytes=high_water,
+        arenas_high_water_bytes=highest(marks),
         stack_high_water_bytes=client.memory().stack_high_water,
     )
 

@@ -103,13 +103,14 @@ class DeviceTensor:
 
 @dataclass(frozen=True, slots=True)
 class DeviceMemory:
-    """Bytes of memory on the device; arena_high_water needs a paint before the run."""
+    """Bytes of memory on the device; high-water marks of the arena, in all and by part, need a paint before the run."""
 
     arena: int
     arena_high_water: int
     stack: int
     stack_high_water: int
     static_ram: int
+    parts_high_water: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,11 @@ class DeviceClient:
 
     def memory(self) -> DeviceMemory:
         """Sizes and high-water marks."""
-        return DeviceMemory(*struct.unpack("<5I", self.request(Request.MEMORY)))
+        body = self.request(Request.MEMORY)
+        if len(body) < 20 or len(body) % 4:
+            raise DeviceError(f"the device describes its memory in {len(body)} B; it runs another firmware")
+        arena, high, stack, stack_high, static, *parts = struct.unpack(f"<{len(body) // 4}I", body)
+        return DeviceMemory(arena, high, stack, stack_high, static, tuple(parts))
 
     def stats(self) -> LineStats:
         """Counters of the line."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyforge.codegen.build_info import BuildInfo, load_build_info, metadata_dir
-from tinyforge.device.result import Array, RunResult, TraceBuffer, pack_samples, unpack_outputs
+from tinyforge.device.result import Array, RunResult, TraceBuffer, highest, pack_samples, unpack_outputs
 from tinyforge.errors import DeviceError
 from tinyforge.paths import firmware_dir
 from tinyforge.toolchain.compiler import CompileOptions
@@ -92,13 +92,13 @@ def run_host_program(program: HostProgram, inputs: Sequence[Array]) -> RunResult
     """Run a built program twice, over two arena paints, so that no written byte can look untouched."""
     samples = pack_samples(program.info, inputs)
     stdin = b"".join(data for sample in samples for data in sample)
-    high_water = 0
+    marks: list[tuple[int, ...]] = []
     traces = TraceBuffer(program.info, len(samples)) if program.trace else None
     for paint in PAINTS:
         with tempfile.TemporaryDirectory() as folder:
             trace_file = Path(folder) / "trace" if traces is not None else None
             raw, used = _execute(program, len(samples), paint, stdin, trace_file)
-            high_water = max(high_water, used)
+            marks.append(used)
             if traces is not None and trace_file is not None:
                 _read_trace(trace_file.read_bytes(), traces)
     return RunResult(
@@ -106,15 +106,15 @@ def run_host_program(program: HostProgram, inputs: Sequence[Array]) -> RunResult
         compiler=program.compiler,
         outputs=unpack_outputs(program.info, raw),
         samples=len(samples),
-        arena_high_water_bytes=high_water,
+        arenas_high_water_bytes=highest(marks),
         traces=traces.arrays() if traces is not None else {},
     )
 
 
 def _execute(
     program: HostProgram, count: int, paint: int, stdin: bytes, trace_file: Path | None
-) -> tuple[list[list[bytes]], int]:
-    """Outputs [sample][output] and the arena's high water."""
+) -> tuple[list[list[bytes]], tuple[int, ...]]:
+    """Outputs [sample][output], and the high water of each part of the arena."""
     argv: list[str | Path] = [program.path, str(count), str(paint), *([trace_file] if trace_file is not None else [])]
     done = run_program(
         argv, _TIMEOUT_S, stdin=stdin, env={"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
@@ -122,7 +122,8 @@ def _execute(
     if done.code != 0:
         raise DeviceError(_crash_message(program.info.name, done.code, done.message))
     sizes = [tensor.nbytes for tensor in program.info.outputs]
-    if len(done.stdout) != count * sum(sizes) + 4:
+    parts = len(program.info.arenas)
+    if len(done.stdout) != count * sum(sizes) + 4 * parts:
         raise DeviceError(f"{program.info.name}: the native program wrote {len(done.stdout)} B of results, too few")
     at = 0
     samples = []
@@ -132,7 +133,7 @@ def _execute(
             sample.append(done.stdout[at : at + size])
             at += size
         samples.append(sample)
-    return samples, int.from_bytes(done.stdout[at:], "little")
+    return samples, struct.unpack_from(f"<{parts}I", done.stdout, at)
 
 
 def _crash_message(name: str, code: int, stderr: str) -> str:

@@ -66,8 +66,8 @@ class RunResult:
     """Outcome of running a model on some samples.
 
     outputs: one array a model output, shaped (samples, *shape). instructions, cycles, estimated_cycles,
-    layers: of one warm inference (None or empty where the runner cannot tell). arena_high_water_bytes:
-    highest arena byte written, plus one. stack_high_water_bytes: below the stack pointer at the call.
+    layers: of one warm inference (None or empty where the runner cannot tell). arenas_high_water_bytes: by part of
+    the arena (`BuildInfo.arenas`), highest byte written, plus one. stack_high_water_bytes: below the stack pointer at the call.
     traces: with a trace build, (operator index, output index) -> (samples, nbytes) raw bytes.
     """
 
@@ -78,13 +78,23 @@ class RunResult:
     instructions: int = 0
     estimated_cycles: Mapping[str, int] = field(default_factory=dict)
     cycles: int | None = None
-    arena_high_water_bytes: int = 0
+    arenas_high_water_bytes: tuple[int, ...] = ()
     stack_high_water_bytes: int = 0
     out_of_bounds_accesses: int = 0
     layers: tuple[LayerProfile, ...] = ()
     violations: tuple[Violation, ...] = ()
     traffic: tuple[MemoryTraffic, ...] = ()
     traces: Mapping[tuple[int, int], Array] = field(default_factory=dict)
+
+    @property
+    def arena_high_water_bytes(self) -> int:
+        """Of all parts of the arena together."""
+        return sum(self.arenas_high_water_bytes)
+
+
+def highest(marks: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """The highest of several runs' marks, part by part."""
+    return tuple(max(part) for part in zip(*marks, strict=True))
 
 
 # bool is one byte a value, int8 and uint8 as they are.

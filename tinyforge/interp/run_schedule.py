@@ -24,7 +24,7 @@ def run_schedule(
     graph: Graph, schedule: Schedule, plan: MemoryPlan, inputs: Mapping[str, Array], *, seed: int = 0
 ) -> dict[str, Array]:
     """The graph's outputs by name for one set of inputs by name. The arena starts as random bytes (``seed``)."""
-    arena = np.random.default_rng(seed).integers(0, 256, plan.arena_bytes, np.uint8)
+    arena = np.random.default_rng(seed).integers(0, 256, plan.end, np.uint8)
     machine = _Machine(graph, plan, arena)
     for name in graph.inputs:
         if not schedule.input_rows:

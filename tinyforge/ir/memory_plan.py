@@ -84,10 +84,24 @@ class Buffer:
     last_use: int
 
 
+@dataclass(frozen=True, slots=True)
+class ArenaPart:
+    """What of the arena lies in one SRAM bank: offsets [start, start + used_bytes). ``main``: the bank that holds the
+    firmware's data too, where variables go that ask for nothing."""
+
+    bank: str
+    start: int
+    used_bytes: int
+    main: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class MemoryPlan:
     """One arena for everything the model keeps in SRAM. A step is a node's index in the graph; all steps of a fused
     stage happen once per piece.
+
+    Offsets are places in one row of bytes. An arena in several banks is cut between buffers into ``parts``, each an
+    array of its own; the gaps between their offsets belong to nobody. Without ``parts``: one array in the main bank.
 
     placements: every activation tensor, graph inputs and outputs included. scratch: node -> arena offset of its
     kernel's scratch. aliases: nodes that need no code because their output is their input's bytes (reshape).
@@ -109,3 +123,13 @@ class MemoryPlan:
     peak_buffers: tuple[str, ...]
     timeline: tuple[Buffer, ...]
     feed_state: int = -1
+    parts: tuple[ArenaPart, ...] = ()
+
+    @property
+    def end(self) -> int:
+        """Smallest number above all offsets; more than ``arena_bytes`` where there are gaps between parts."""
+        return max((p.start + p.used_bytes for p in self.parts), default=self.arena_bytes)
+
+    def part(self, offset: int) -> ArenaPart | None:
+        """The part an offset lies in, None where the arena is one array in the main bank."""
+        return next((p for p in reversed(self.parts) if p.start <= offset), None)

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tinyforge.ir.graph import Graph
-from tinyforge.ir.memory_plan import Buffer, Layout, LayoutKind, MemoryPlan, Placement
+from tinyforge.ir.memory_plan import ArenaPart, Buffer, Layout, LayoutKind, MemoryPlan, Placement
 from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import FusedStage, Halo, Schedule
 from tinyforge.memory.layouts import fed_layout, stage_layouts, whole_layout
 from tinyforge.memory.overlaps import distances
-from tinyforge.memory.planner import Block, pack
+from tinyforge.memory.planner import Block, Packing, pack
 from tinyforge.ops.stage_windows import StageWalk, walk_stage
 
-__all__ = ["ALIGN", "MemoryPlan", "Placement", "plan_memory"]
+__all__ = ["ALIGN", "Demand", "MemoryPlan", "Placement", "make_demand", "plan_memory"]
 
 FEED_STATE = "feed state"
 ALIGN = 4
@@ -79,6 +79,68 @@ def plan_memory(
 def _plan(
     graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: bool, effort: int, below: int | None
 ) -> MemoryPlan:
+    demand = make_demand(graph, schedule, calls, share)
+    packing = pack(demand.blocks, demand.overlaps, effort=effort, below=below)
+    rest = pack([_without(demand, b) for b in demand.blocks], demand.overlaps, effort=0)
+    return demand.plan(packing, min(rest.arena_bytes, packing.arena_bytes))
+
+
+def _without(demand: Demand, block: Block) -> Block:
+    """Nothing in place of a block that holds model input only."""
+    return Block(block.name, 0, ALIGN, 0, 0) if block.name in demand.inputs_only else block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Demand:
+    """What has to be placed. ``blocks``: tensors (those that share a buffer once, under the name of the first), then
+    scratch, then the feed state. ``overlaps``: between them, as the planner takes them. ``inputs_only``: names of
+    blocks that hold nothing but model inputs. ``scratch``: node -> bytes, in the order of the blocks."""
+
+    work: _Work
+    blocks: tuple[Block, ...]
+    overlaps: dict[tuple[int, int], int]
+    inputs_only: frozenset[str]
+    scratch: dict[int, int]
+
+    @property
+    def tensors(self) -> int:
+        """The first so many blocks are tensors."""
+        return len(self.blocks) - len(self.scratch) - (self.work.feed is not None)
+
+    def members(self, block: int) -> tuple[str, ...]:
+        """Tensors that lie in a block; none in scratch."""
+        return tuple(self.work.lives[self.blocks[block].name].names) if block < self.tensors else ()
+
+    def plan(self, packing: Packing, without_input: int, parts: tuple[ArenaPart, ...] = ()) -> MemoryPlan:
+        """The memory plan where the blocks lie as ``packing`` says."""
+        work, scratch = self.work, self.scratch
+        timeline = _timeline(work, self.blocks, packing.offsets)
+        peak_step, peak_buffers = _peak(timeline)
+        offsets = dict(zip((b.name for b in self.blocks[: self.tensors]), packing.offsets, strict=False))
+        return MemoryPlan(
+            placements={
+                name: Placement(offsets[work.root(name)], life.layout.nbytes, life.layout)
+                for name, life in work.lives.items()
+            },
+            scratch=dict(zip(scratch, packing.offsets[self.tensors :], strict=False)),
+            scratch_bytes=scratch,
+            aliases=frozenset(work.aliases),
+            in_place=dict(work.in_place),
+            arena_bytes=packing.arena_bytes,
+            arena_bytes_without_input=without_input,
+            lower_bound=packing.lower_bound,
+            proven_optimal=packing.proven_optimal,
+            peak_step=peak_step,
+            peak_buffers=peak_buffers,
+            timeline=timeline,
+            feed_state=packing.offsets[-1] if work.feed else -1,
+            parts=parts,
+        )
+
+
+def make_demand(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: bool) -> Demand:
+    """Buffers with their lifetimes; ``share``: operators that can work in place do. ValueError for a schedule that
+    makes no sense."""
     work = _lifetimes(graph, schedule)
     _merge(graph, schedule, calls, work, share)
     roots = [name for name, parent in work.group.items() if name == parent]
@@ -88,30 +150,12 @@ def _plan(
     ]
     if work.feed:
         blocks.append(Block(FEED_STATE, work.feed[0], ALIGN, 0, work.feed[1]))
-    overlaps = _overlaps(graph, schedule, calls, work, roots)
-    packing = pack(blocks, overlaps, effort=effort, below=below)
-    timeline = _timeline(work, blocks, packing.offsets)
-    peak_step, peak_buffers = _peak(timeline)
-    offsets = dict(zip((b.name for b in blocks[: len(roots)]), packing.offsets, strict=False))
-    inputs_only = {r for r in roots if set(work.lives[r].names) <= set(graph.inputs)}
-    rest = pack([Block(b.name, 0, ALIGN, 0, 0) if b.name in inputs_only else b for b in blocks], overlaps, effort=0)
-    return MemoryPlan(
-        placements={
-            name: Placement(offsets[work.root(name)], life.layout.nbytes, life.layout)
-            for name, life in work.lives.items()
-        },
-        scratch=dict(zip(scratch, packing.offsets[len(roots) :], strict=False)),
-        scratch_bytes=scratch,
-        aliases=frozenset(work.aliases),
-        in_place=dict(work.in_place),
-        arena_bytes=packing.arena_bytes,
-        arena_bytes_without_input=min(rest.arena_bytes, packing.arena_bytes),
-        lower_bound=packing.lower_bound,
-        proven_optimal=packing.proven_optimal,
-        peak_step=peak_step,
-        peak_buffers=peak_buffers,
-        timeline=timeline,
-        feed_state=packing.offsets[-1] if work.feed else -1,
+    return Demand(
+        work=work,
+        blocks=tuple(blocks),
+        overlaps=_overlaps(graph, schedule, calls, work, roots),
+        inputs_only=frozenset(r for r in roots if set(work.lives[r].names) <= set(graph.inputs)),
+        scratch=scratch,
     )
 
 

@@ -48,7 +48,7 @@ def model_table(info: BuildInfo) -> str:
         outputs=outputs,
         input_count=len(inputs),
         output_count=len(outputs),
-        arena=f"{info.macro}_ARENA",
+        arenas=info.arenas,
         arena_bytes=info.arena_bytes,
         rows=rows,
     )
@@ -75,7 +75,8 @@ def _c_text(text: str) -> str:
 
 
 def linker_script(board: Board, stack_bytes: int) -> str:
-    """Linker script for `board`; the stack takes `stack_bytes` of the first bank."""
+    """Linker script for `board`; the stack takes `stack_bytes` of the first bank. Sections `.bss.tf_bank.NAME` and
+    `.tf_bank.NAME` lie in bank NAME."""
     banks = [{"name": bank.name, "origin": f"0x{bank.origin:08x}", "size": bank.size} for bank in board.banks]
     return render(
         "linker.ld.j2",

@@ -18,6 +18,7 @@ from tinyforge.device.result import (
     RunResult,
     TraceBuffer,
     Violation,
+    highest,
     pack_samples,
     unpack_outputs,
 )
@@ -66,7 +67,7 @@ class _Session:
         self.image = firmware.image()
         self.limit = limit
         self._boot()
-        self.arena = self.image.address(f"{self.info.name}_arena")
+        self.arenas = [(self.image.address(a.symbol), a.nbytes) for a in self.info.arenas]
         self.rows = row_layout(self.info)
         self.row_buffer = self.image.address("tfb_row_buffer") if self.rows is not None else 0
         edges = (*(() if self.rows else self.info.inputs), *self.info.outputs)
@@ -89,11 +90,12 @@ class _Session:
         """All samples, and the measurements."""
         if not self.samples:
             raise DeviceError(f"{self.info.name}: there is no sample to run")
-        arena_used = stack_used = 0
+        stack_used = 0
+        marks: list[tuple[int, ...]] = []
         for paint in PAINTS:
             self._paint(paint)
             first = self._infer(0)
-            arena_used = max(arena_used, self._arena_high_water(paint))
+            marks.append(tuple(self._high_water(*arena, paint) for arena in self.arenas))
             stack_used = max(stack_used, self._stack_high_water(paint))
         blocks = self.counter.blocks()
         instructions = self.counter.state.instructions
@@ -111,7 +113,7 @@ class _Session:
             samples=len(self.samples),
             instructions=instructions,
             estimated_cycles={name: round(float(costs.sum())) for name, costs in cycles.items()},
-            arena_high_water_bytes=arena_used,
+            arenas_high_water_bytes=highest(marks),
             stack_high_water_bytes=stack_used,
             out_of_bounds_accesses=self.counter.state.violation_count if check_memory else 0,
             layers=layer_profiles(self.info, blocks, cycles, watched),
@@ -147,12 +149,13 @@ class _Session:
         self._call(f"{self.info.name}_end")
 
     def _paint(self, paint: int) -> None:
-        self.machine.write(self.arena, bytes([paint]) * self.info.arena_bytes)
+        for address, size in self.arenas:
+            self.machine.write(address, bytes([paint]) * size)
         size = self.machine.stack_top - self.machine.stack_limit
         self.machine.write(self.machine.stack_limit, bytes([paint]) * size)
 
-    def _arena_high_water(self, paint: int) -> int:
-        return len(self.machine.read(self.arena, self.info.arena_bytes).rstrip(bytes([paint])))
+    def _high_water(self, address: int, size: int, paint: int) -> int:
+        return len(self.machine.read(address, size).rstrip(bytes([paint])))
 
     def _stack_high_water(self, paint: int) -> int:
         size = self.machine.stack_top - self.machine.stack_limit
@@ -181,11 +184,14 @@ class _Session:
     def _model_regions(self) -> dict[str, tuple[int, int]]:
         """What the model may touch: flash image, stack, arena, its own static variables, the row buffer."""
         owned = self.machine.regions()
-        regions = {"arena": (self.arena, self.arena + self.info.arena_bytes)}
+        arenas = zip(self.info.arenas, self.arenas, strict=True)
+        several = len(self.arenas) > 1
+        regions = {f"arena {a.bank}" if several else "arena": (at, at + size) for a, (at, size) in arenas}
+        taken = {at for at, _ in self.arenas}
         regions |= {"flash": owned["flash"], "stack": owned["stack"]}
         for symbol in self.image.symbols:
             in_ram = any(bank.origin <= symbol.address < bank.end for bank in self.firmware.board.banks)
-            if in_ram and symbol.name.startswith(f"{self.info.name}_") and symbol.address != self.arena:
+            if in_ram and symbol.name.startswith(f"{self.info.name}_") and symbol.address not in taken:
                 regions[symbol.name] = (symbol.address, symbol.end)
         if self.rows is not None:
             regions["row"] = (self.row_buffer, self.row_buffer + self.rows.row_bytes)
