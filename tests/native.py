@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.c_host import STRICT, UNDEFINED
+from tinyforge.codegen.arenas import c_arenas
 from tinyforge.codegen.generate import generate, lower_graph
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import MemoryPlan
@@ -45,19 +46,23 @@ class Job:
 class Answer:
     outputs: dict[str, Array]
     touched_bytes: int
-    """Highest arena byte that was ever written, plus one."""
+    """Highest arena byte that was ever written, plus one; the sum over the arena's parts."""
 
 
 _MAIN_HEAD = """
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-static uint8_t touched[1 << 22];
+static uint8_t touched[2][1 << 22];
 static void paint(uint8_t *arena, uint32_t n, int v) { memset(arena, v, n); }
-static void note(const uint8_t *arena, uint32_t n, int v)
-{ for (uint32_t i = 0; i < n; ++i) { touched[i] = touched[i] || arena[i] != v; } }
-static uint32_t mark(uint32_t n)
-{ uint32_t top = 0; for (uint32_t i = 0; i < n; ++i) { if (touched[i]) { top = i + 1; } touched[i] = 0; } return top; }
+static void note(int part, const uint8_t *arena, uint32_t n, int v)
+{ for (uint32_t i = 0; i < n; ++i) { touched[part][i] = touched[part][i] || arena[i] != v; } }
+static uint32_t mark(int part, uint32_t n)
+{
+    uint32_t top = 0;
+    for (uint32_t i = 0; i < n; ++i) { if (touched[part][i]) { top = i + 1; } touched[part][i] = 0; }
+    return top;
+}
 """
 
 
@@ -74,6 +79,10 @@ def _run_function(name: str, job: Job) -> str:
         )
     else:
         run = f"memcpy({name}_input(), input, {size}); {name}_invoke();"
+    arenas = c_arenas(job.plan, name)
+    paints = " ".join(f"paint({a.macro}, {a.size_macro}, v);" for a in arenas)
+    notes = " ".join(f"note({i}, {a.macro}, {a.size_macro}, v);" for i, a in enumerate(arenas))
+    marks = " ".join(f"top += mark({i}, {a.size_macro});" for i, a in enumerate(arenas))
     getters = [f"output_{i}" for i in range(len(job.graph.outputs))] if len(job.graph.outputs) > 1 else ["output"]
     writes = " ".join(f"fwrite({name}_{g}(), 1, {upper}_{g.upper()}_BYTES, out);" for g in getters)
     return f"""
@@ -83,11 +92,12 @@ static void run_{name}(FILE *in, FILE *out)
     int32_t missing = 0;
     if (fread(input, 1, {size}, in) != {size}) {{ missing = 1; }}
     for (int v = 0x5a; v <= 0xa5; v += 0x4b) {{
-        paint({name}_arena, {upper}_ARENA_BYTES, v);
+        {paints}
         {run}
-        note({name}_arena, {upper}_ARENA_BYTES, v);
+        {notes}
     }}
-    const uint32_t top = mark({upper}_ARENA_BYTES);
+    uint32_t top = 0;
+    {marks}
     fwrite(&missing, 4, 1, out); fwrite(&top, 4, 1, out);
     {writes}
 }}

@@ -23,8 +23,11 @@ from tinyforge.ir.program import KernelCall
 from tinyforge.paths import firmware_dir
 from tinyforge.reporting.header import Measured, header_comment
 from tinyforge.reporting.plan_file import PlanFile, plan_file, save_plan
-from tinyforge.schedule.optimise import Options, ScheduleResult, optimise
+from tinyforge.schedule.in_banks import optimise_in_banks
+from tinyforge.schedule.optimise import Options, ScheduleResult
 from tinyforge.target import Board
+from tinyforge.target.rooms import bank_rooms
+from tinyforge.toolchain.firmware import FirmwareOverflow
 
 MODEL_COPY = "model.tflite"
 
@@ -105,20 +108,41 @@ def compile(
     folder = _checked(Path(out) if out is not None else Path("out") / prefix)
     progress("reading the model")
     network = read_network(source, io)
-    progress("searching the schedule")
-    calls = lower_graph(network.graph, target.isa)
-    found = optimise(network.graph, calls, _arena_limit(settings, target), _wishes(settings), where=target.name)
-    info = build_record(network, found, settings, target, prefix)
-    with _replacing(folder) as fresh:
-        result = _Writer(fresh, network, found, found.calls or calls, target, progress).write(info)
-        if dump:
-            write_dump(fresh, network.graph, found)
-    return replace(result, out=folder)
+    job = _Job(network, settings, target, prefix, folder, dump, progress)
+    try:
+        return job.build(target.firmware_sram_bytes)
+    except FirmwareOverflow as overflow:
+        if overflow.firmware_bytes <= target.firmware_sram_bytes:
+            raise
+        return job.build(overflow.firmware_bytes)
 
 
-def _arena_limit(settings: CompileSettings, board: Board) -> int:
-    """Bytes the arena may take: the user's limit, or what the first bank has beside the firmware."""
-    return settings.sram if settings.sram is not None else max(0, board.banks[0].size - board.firmware_sram_bytes)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """One call of ``compile``, its options checked and its model read."""
+
+    network: Network
+    settings: CompileSettings
+    board: Board
+    prefix: str
+    folder: Path
+    dump: bool
+    progress: Progress
+
+    def build(self, firmware_bytes: int) -> CompileResult:
+        """Schedule, write and measure, with ``firmware_bytes`` of the first SRAM bank kept for firmware and stack.
+        Raises FirmwareOverflow where they take more and the arena leaves no room for that."""
+        graph, settings, board = self.network.graph, self.settings, self.board
+        self.progress("searching the schedule")
+        calls = lower_graph(graph, board.isa)
+        rooms = bank_rooms(board, firmware_bytes)
+        found = optimise_in_banks(graph, calls, rooms, settings.sram, _wishes(settings), where=board.name)
+        info = build_record(self.network, found, settings, board, self.prefix)
+        with _replacing(self.folder) as fresh:
+            result = _Writer(fresh, self.network, found, found.calls or calls, board, self.progress).write(info)
+            if self.dump:
+                write_dump(fresh, graph, found)
+        return replace(result, out=self.folder)
 
 
 def _wishes(settings: CompileSettings) -> Options:

@@ -10,6 +10,7 @@ from tinyforge.api.settings import CompileSettings
 from tinyforge.codegen.build_info import BankUse, BuildInfo, FlashBytes, OperatorInfo, TensorInfo
 from tinyforge.codegen.names import op_symbol
 from tinyforge.ir.graph import Graph, digest
+from tinyforge.ir.memory_plan import MemoryPlan
 from tinyforge.ir.schedule import FusedStage, Schedule
 from tinyforge.ops.base import Op
 from tinyforge.reporting.words import node_macs, stage_summary
@@ -36,7 +37,7 @@ def build_record(
         inputs=_edges(graph, graph.inputs, f"{prefix}_input"),
         outputs=_edges(graph, graph.outputs, f"{prefix}_output"),
         operators=tuple(_operator(graph, i, prefix) for i in range(len(graph.nodes))),
-        banks=_banks(board, settings, found.plan.arena_bytes),
+        banks=_banks(board, settings, found.plan),
         schedule=tuple(_stages(graph, found.schedule)),
         macs=network.macs,
         executed_macs=found.executed_macs,
@@ -74,10 +75,11 @@ def _operator(graph: Graph, index: int, prefix: str) -> OperatorInfo:
     )
 
 
-def _banks(board: Board, settings: CompileSettings, arena_bytes: int) -> tuple[BankUse, ...]:
-    """Banks as limited; the arena lies in the first."""
-    limited = board.with_limits(settings.sram, settings.flash)
-    return tuple(BankUse(bank.name, 0 if i else arena_bytes, bank.size) for i, bank in enumerate(limited.banks))
+def _banks(board: Board, settings: CompileSettings, plan: MemoryPlan) -> tuple[BankUse, ...]:
+    """Bytes of the arena in every bank, none of which a limit makes larger than itself."""
+    used = {part.bank: part.used_bytes for part in plan.parts} or {board.banks[0].name: plan.arena_bytes}
+    limit = board.sram_bytes if settings.sram is None else settings.sram
+    return tuple(BankUse(bank.name, used.get(bank.name, 0), min(bank.size, limit)) for bank in board.banks)
 
 
 def _stages(graph: Graph, schedule: Schedule) -> list[dict[str, Any]]:

@@ -67,8 +67,8 @@ class RunResult:
 
     outputs: one array a model output, shaped (samples, *shape). instructions, cycles, estimated_cycles,
     layers: of one warm inference (None or empty where the runner cannot tell). arenas_high_water_bytes: by part of
-    the arena (`BuildInfo.arenas`), highest byte written, plus one. stack_high_water_bytes: below the stack pointer at the call.
-    traces: with a trace build, (operator index, output index) -> (samples, nbytes) raw bytes.
+    the arena (`BuildInfo.arenas`), highest byte written, plus one. stack_high_water_bytes: below the stack pointer at
+    the call. traces: with a trace build, (operator index, output index) -> (samples, nbytes) raw bytes.
     """
 
     runner: str

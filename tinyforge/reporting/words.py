@@ -124,11 +124,21 @@ def tensor_line(name: str, kind: TensorType) -> str:
 
 
 def arena_lines(plan: MemoryPlan) -> list[str]:
-    """The arena plan as a table: offset, bytes, steps, what."""
+    """The arena plan as a table: offset, bytes, steps, what; one table a bank where there are several."""
+    if len(plan.parts) < 2:
+        return _part_lines(plan.timeline, 0)
+    lines = []
+    for part in plan.parts:
+        inside = [b for b in plan.timeline if plan.part(b.offset) == part]
+        lines += [f"bank {part.bank}: {part.used_bytes:,} B", *_part_lines(inside, part.start)]
+    return lines
+
+
+def _part_lines(buffers: Sequence[Buffer], start: int) -> list[str]:
     lines = ["  offset    bytes    steps      kind         tensors"]
-    for b in sorted(plan.timeline, key=lambda b: (b.first_use, b.offset)):
+    for b in sorted(buffers, key=lambda b: (b.first_use, b.offset)):
         steps = f"{b.first_use}..{b.last_use}"
-        lines.append(f"{b.offset:8d} {b.nbytes:8d}    {steps:<9}  {b.kind:<11}  {_buffer_names(b)}")
+        lines.append(f"{b.offset - start:8d} {b.nbytes:8d}    {steps:<9}  {b.kind:<11}  {_buffer_names(b)}")
     return lines
 
 

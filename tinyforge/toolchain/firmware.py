@@ -21,10 +21,20 @@ from tinyforge.toolchain.stack import StackBound, stack_bound
 
 DEFAULT_OPTIMIZE = "O2"
 SIZE_OPTIMIZE = "Oz"
-_FIRST_STACK_BYTES = 4096
+_FIRST_STACK_BYTES = 128
+_MIB = 1 << 20
 # The protocol's own frames, and one exception frame with FPU registers (26 words) on top of the model's bound.
 _FIRMWARE_STACK_BYTES = 640
 _LINK_TIMEOUT_S = 120
+
+
+class FirmwareOverflow(DoesNotFit):
+    """Arena, firmware data and stack together are larger than the first SRAM bank. ``firmware_bytes``: what the last
+    two take there."""
+
+    def __init__(self, message: str, firmware_bytes: int) -> None:
+        super().__init__(message)
+        self.firmware_bytes = firmware_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,8 @@ class Firmware:
     """A linked firmware image.
 
     stack: bound of the model's `invoke`. model_code_bytes, model_constant_bytes: flash of the model's own
-    objects. firmware_ram_bytes: static RAM that is neither arena nor stack. objects: the model's objects.
+    objects. firmware_ram_bytes: static RAM that is neither arena nor stack. banks_linked_bytes: of the model's
+    arena in each SRAM bank of the board, by the linker's symbols.
     """
 
     elf: Path
@@ -47,8 +58,13 @@ class Firmware:
     model_constant_bytes: int
     flash_bytes: int
     stack_region_bytes: int
-    arena_linked_bytes: int
+    banks_linked_bytes: tuple[int, ...]
     firmware_ram_bytes: int
+
+    @property
+    def arena_linked_bytes(self) -> int:
+        """Of the arena in all banks."""
+        return sum(self.banks_linked_bytes)
 
     def image(self) -> Image:
         """Symbols and bytes of the ELF."""
@@ -82,13 +98,15 @@ def build_firmware(
     objects = compile_sources(compiler, [*model, *_firmware_sources(folder, board, options, trace)])
     elf = folder / f"{info.name}.elf"
     roots = _roots(info)
-    _link(compiler, objects, elf, board, _FIRST_STACK_BYTES)
-    bound = max((stack_bound(load_image(elf), objects, root) for root in roots), key=lambda b: b.bytes)
+    _link(compiler, objects, elf, _roomy(board), _FIRST_STACK_BYTES)
+    first = load_image(elf)
+    bound = max((stack_bound(first, objects, root) for root in roots), key=lambda b: b.bytes)
     stack_region = (bound.bytes + _FIRMWARE_STACK_BYTES + 127) // 128 * 128
+    _check_main_bank(first, info, board, stack_region)
     _link(compiler, objects, elf, board, stack_region)
     sizes = [object_sizes(item.path) for item in objects[: len(model)]]
     image = load_image(elf)
-    arena = next((s.size for s in image.symbols if s.name == _arena_symbol(info)), 0)
+    linked = _linked(image, info, board)
     return Firmware(
         elf=elf,
         info=info,
@@ -102,8 +120,8 @@ def build_firmware(
         model_constant_bytes=sum(size.constants for size in sizes),
         flash_bytes=image.flash_bytes(),
         stack_region_bytes=stack_region,
-        arena_linked_bytes=arena,
-        firmware_ram_bytes=image.ram_bytes() - stack_region - arena,
+        banks_linked_bytes=linked,
+        firmware_ram_bytes=image.ram_bytes() - stack_region - sum(linked),
     )
 
 
@@ -123,8 +141,37 @@ def optimize_level(info: BuildInfo) -> str:
     return SIZE_OPTIMIZE if info.options.get("objective") == "size" else DEFAULT_OPTIMIZE
 
 
-def _arena_symbol(info: BuildInfo) -> str:
-    return f"{info.name}_arena"
+def _roomy(board: Board) -> Board:
+    """The board with SRAM banks far larger than they are, one behind the other: what the image needs is measured there
+    before it is held against what there is."""
+    size = (2 * board.sram_bytes // _MIB + 1) * _MIB
+    origin = board.banks[0].origin
+    return replace(
+        board, banks=tuple(replace(bank, origin=origin + i * size, size=size) for i, bank in enumerate(board.banks))
+    )
+
+
+def _check_main_bank(image: Image, info: BuildInfo, board: Board, stack_bytes: int) -> None:
+    """Raises FirmwareOverflow where the first bank cannot hold all that ``image`` (of a roomy board) has there."""
+    main = _roomy(board).banks[0]
+    used = max((s.address + s.size for s in image.sections if main.origin <= s.address < main.end), default=main.origin)
+    arena = _linked(image, info, _roomy(board))[0]
+    firmware = used - main.origin - arena - _FIRST_STACK_BYTES + stack_bytes
+    size = board.banks[0].size
+    if firmware + arena > size:
+        raise FirmwareOverflow(
+            f"{info.name} does not fit {board.name}: bank {main.name} has {size:,} B, the model keeps {arena:,} B "
+            f"there, firmware data and stack {firmware:,} B; try --objective sram, --input rows, --sram "
+            f"{size - firmware}, or a board with more: tinyforge boards",
+            firmware,
+        )
+
+
+def _linked(image: Image, info: BuildInfo, board: Board) -> tuple[int, ...]:
+    """Bytes of the arena in each bank."""
+    symbols = {arena.symbol for arena in info.arenas}
+    arenas = [s for s in image.symbols if s.name in symbols]
+    return tuple(sum(s.size for s in arenas if bank.origin <= s.address < bank.end) for bank in board.banks)
 
 
 def _roots(info: BuildInfo) -> tuple[str, ...]:

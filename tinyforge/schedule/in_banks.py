@@ -1,0 +1,86 @@
+"""The optimiser for boards with several SRAM banks: one array where one bank is enough, else an array a bank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tinyforge.errors import DoesNotFit
+from tinyforge.ir.graph import Graph
+from tinyforge.ir.program import KernelCall
+from tinyforge.memory.banks import BankRoom, in_one_bank, plan_in_banks
+from tinyforge.schedule.optimise import Options, ScheduleResult, optimise
+
+TRIES = 12
+"""Schedules that are tried over several banks, each smaller than the last, before giving up."""
+_STEP = 0.03
+
+
+def optimise_in_banks(
+    graph: Graph,
+    calls: Sequence[KernelCall],
+    rooms: Sequence[BankRoom],
+    limit: int | None = None,
+    options: Options | None = None,
+    where: str = "the board",
+) -> ScheduleResult:
+    """The best schedule within ``rooms``, and ``limit`` bytes over all of them.
+
+    Several banks are used only where that is faster than what fits one of them (for objective ``sram``: only where
+    none fits one); the arena lies in the fastest bank that holds it. Raises DoesNotFit.
+    """
+    options = options or Options()
+    total = sum(room.room_bytes for room in rooms)
+    most = min(total, total if limit is None else limit)
+    largest = min(most, max(room.room_bytes for room in rooms))
+    one, refusal = _within(graph, calls, largest, options, where)
+    if most > largest and not (one and options.objective == "sram"):
+        several = _over_banks(graph, calls, rooms, most, options, where, one)
+        if isinstance(several, ScheduleResult):
+            return several
+        refusal = several or refusal
+    if one is None:
+        assert refusal is not None
+        raise refusal
+    return replace(one, plan=replace(one.plan, parts=in_one_bank(one.plan, rooms) or ()))
+
+
+def _within(
+    graph: Graph, calls: Sequence[KernelCall], limit: int, options: Options, where: str
+) -> tuple[ScheduleResult | None, DoesNotFit | None]:
+    try:
+        return optimise(graph, calls, limit, options, where), None
+    except DoesNotFit as refusal:
+        return None, refusal
+
+
+def _over_banks(
+    graph: Graph,
+    calls: Sequence[KernelCall],
+    rooms: Sequence[BankRoom],
+    most: int,
+    options: Options,
+    where: str,
+    one: ScheduleResult | None,
+) -> ScheduleResult | DoesNotFit | None:
+    """The best schedule that can be cut into the banks and beats ``one``; what the optimiser says where nothing fits
+    all banks together; None where ``one`` is as good, or no cut was found."""
+    limit, missed = most, 0
+    for _ in range(TRIES):
+        found, refusal = _within(graph, calls, limit, options, where)
+        if found is None or (one is not None and found.estimated_cycles >= one.estimated_cycles):
+            return refusal if limit == most else _no_cut(graph, rooms, where, missed)
+        plan = plan_in_banks(graph, found.schedule, found.calls or calls, rooms, most)
+        if plan is not None:
+            return replace(found, plan=plan, proven_optimal=found.proven_optimal and plan.proven_optimal)
+        missed = found.plan.arena_bytes
+        limit = missed - max(64, int(_STEP * missed))
+    return _no_cut(graph, rooms, where, missed)
+
+
+def _no_cut(graph: Graph, rooms: Sequence[BankRoom], where: str, missed: int) -> DoesNotFit:
+    banks = ", ".join(f"{room.name} {room.room_bytes:,} B" for room in rooms)
+    return DoesNotFit(
+        f"{graph.name}: needs {missed:,} B of SRAM, and no way was found to cut it between buffers into the banks of "
+        f"{where} (free for a model: {banks}); try --objective sram, --input rows, or a board with a larger bank"
+    )
