@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from tinyforge.errors import DoesNotFit
 from tinyforge.ir.graph import Graph
+from tinyforge.ir.memory_plan import Buffer, MemoryPlan
 from tinyforge.ir.program import KernelCall
 from tinyforge.memory.banks import BankRoom, in_one_bank, plan_in_banks
 from tinyforge.schedule.optimise import Options, ScheduleResult, optimise
+from tinyforge.schedule.options import Planned
 
 TRIES = 12
 """Schedules that are tried over several banks, each smaller than the last, before giving up."""
@@ -42,7 +44,14 @@ def optimise_in_banks(
     if one is None:
         assert refusal is not None
         raise refusal
-    return replace(one, plan=replace(one.plan, parts=in_one_bank(one.plan, rooms) or ()))
+    parts = in_one_bank(one.plan, rooms)
+    return _planned(one, calls, replace(one.plan, parts=parts)) if parts else one
+
+
+def _planned(found: ScheduleResult, calls: Sequence[KernelCall], plan: MemoryPlan) -> ScheduleResult:
+    """The same answer with another memory plan."""
+    made = Planned(plan, found.calls or tuple(calls))
+    return replace(found, planned=lambda: made, arena_bytes=plan.arena_bytes)
 
 
 def _within(
@@ -66,21 +75,25 @@ def _over_banks(
     """The best schedule that can be cut into the banks and beats ``one``; what the optimiser says where nothing fits
     all banks together; None where ``one`` is as good, or no cut was found."""
     limit, missed = most, 0
+    largest: Buffer | None = None
     for _ in range(TRIES):
         found, refusal = _within(graph, calls, limit, options, where)
         if found is None or (one is not None and found.estimated_cycles >= one.estimated_cycles):
-            return refusal if limit == most else _no_cut(graph, rooms, where, missed)
+            return refusal if limit == most else _no_cut(graph, rooms, where, missed, largest)
         plan = plan_in_banks(graph, found.schedule, found.calls or calls, rooms, most)
         if plan is not None:
-            return replace(found, plan=plan, proven_optimal=found.proven_optimal and plan.proven_optimal)
-        missed = found.plan.arena_bytes
+            planned = _planned(found, calls, plan)
+            return replace(planned, proven_optimal=found.proven_optimal and plan.proven_optimal)
+        missed, largest = found.arena_bytes, max(found.plan.timeline, key=lambda b: b.nbytes)
         limit = missed - max(64, int(_STEP * missed))
-    return _no_cut(graph, rooms, where, missed)
+    return _no_cut(graph, rooms, where, missed, largest)
 
 
-def _no_cut(graph: Graph, rooms: Sequence[BankRoom], where: str, missed: int) -> DoesNotFit:
+def _no_cut(graph: Graph, rooms: Sequence[BankRoom], where: str, missed: int, largest: Buffer | None) -> DoesNotFit:
+    """``missed``: bytes of the smallest schedule that was tried; ``largest``: its largest buffer."""
     banks = ", ".join(f"{room.name} {room.room_bytes:,} B" for room in rooms)
+    buffer = f"; its largest buffer has {largest.nbytes:,} B" if largest else ""
     return DoesNotFit(
         f"{graph.name}: needs {missed:,} B of SRAM, and no way was found to cut it between buffers into the banks of "
-        f"{where} (free for a model: {banks}); try --objective sram, --input rows, or a board with a larger bank"
+        f"{where} (free for a model: {banks}{buffer}); try --objective sram, --input rows, or a board with larger banks"
     )
