@@ -97,13 +97,7 @@ def build_firmware(
     model = [Source(build_dir / name, options) for name in info.sources]
     objects = compile_sources(compiler, [*model, *_firmware_sources(folder, board, options, trace)])
     elf = folder / f"{info.name}.elf"
-    roots = _roots(info)
-    _link(compiler, objects, elf, _roomy(board), _FIRST_STACK_BYTES)
-    first = load_image(elf)
-    bound = max((stack_bound(first, objects, root) for root in roots), key=lambda b: b.bytes)
-    stack_region = (bound.bytes + _FIRMWARE_STACK_BYTES + 127) // 128 * 128
-    _check_main_bank(first, info, board, stack_region)
-    _link(compiler, objects, elf, board, stack_region)
+    bound, stack_region = _link_all(compiler, objects, elf, info, board)
     sizes = [object_sizes(item.path) for item in objects[: len(model)]]
     image = load_image(elf)
     linked = _linked(image, info, board)
@@ -123,6 +117,19 @@ def build_firmware(
         banks_linked_bytes=linked,
         firmware_ram_bytes=image.ram_bytes() - stack_region - sum(linked),
     )
+
+
+def _link_all(
+    compiler: Compiler, objects: Sequence[ObjectFile], elf: Path, info: BuildInfo, board: Board
+) -> tuple[StackBound, int]:
+    """Links the image with a stack as large as its calls need: (bound of the model's calls, bytes of the stack)."""
+    _link(compiler, objects, elf, _roomy(board), _FIRST_STACK_BYTES)
+    first = load_image(elf)
+    bound = max((stack_bound(first, objects, root) for root in _roots(info)), key=lambda b: b.bytes)
+    stack_region = (bound.bytes + _FIRMWARE_STACK_BYTES + 127) // 128 * 128
+    _check_main_bank(first, info, board, stack_region)
+    _link(compiler, objects, elf, board, stack_region)
+    return bound, stack_region
 
 
 def _check_has_firmware(board: Board) -> None:
