@@ -7,6 +7,7 @@ as a boot ROM does it. Faults: wrong chip, locked flash, lost bytes, power cut.
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,7 @@ import pytest
 
 from tests.chips.an3155 import Stm32BootLoader
 from tests.chips.chip import ChipMachine
+from tests.chips.debug_port import ProbeServer, Stm32Target
 from tests.chips.nor_flash import NorFlash
 from tests.chips.rp2 import Rp2, image_def
 from tests.toy_build import toy_expected, toy_inputs, write_toy_build
@@ -131,6 +133,105 @@ def test_stm32loader_faults_end_clearly_and_the_next_flash_succeeds(
     assert loader.flash.problems == []
 
 
+# pyOCD through a debug probe
+
+F412_ID, F446_ID = 0x10006441, 0x10006421
+
+
+@pytest.fixture
+def probe() -> Iterator[Callable[..., ProbeServer]]:
+    pytest.importorskip("pyocd")
+    made: list[ProbeServer] = []
+
+    def make(idcode: int = F412_ID) -> ProbeServer:
+        made.append(ProbeServer(Stm32Target(NorFlash(load_board("nucleo_f412zg")), idcode, 256 << 10)))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.close()
+
+
+@needs_qemu
+@pytest.mark.qemu
+def test_pyocd_writes_what_then_boots(tmp_path: Path, probe: Callable[..., ProbeServer]) -> None:
+    """Old content under the image is erased, that of other sectors is kept, option bytes are never touched."""
+    firmware = firmware_for(tmp_path, "nucleo_f412zg")
+    server = probe()
+    flash = server.target.flash
+    flash.data[: 16 << 10] = bytes(16 << 10)
+    flash.data[128 << 10 : 129 << 10] = b"\x5a" * 1024
+    report = flash_firmware(firmware, "pyocd", probe=server.serial)
+    assert report.verified
+    assert flash.problems == []
+    assert flash.content(report.image_bytes) == image(firmware)
+    assert flash.data[128 << 10 : 129 << 10] == b"\x5a" * 1024
+    answers_in_qemu(firmware, flash.content(report.image_bytes), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["wrong chip", "locked", "power cut while erasing", "power cut while writing"])
+def test_pyocd_faults_end_clearly_and_the_next_flash_succeeds(
+    tmp_path: Path, probe: Callable[..., ProbeServer], fault: str
+) -> None:
+    firmware = firmware_for(tmp_path, "nucleo_f412zg")
+    server = probe(F446_ID if fault == "wrong chip" else F412_ID)
+    target, flash = server.target, server.target.flash
+    flash.data[:64] = bytes(64)
+    flash.locked = fault == "locked"
+    flash.operations_left = {"power cut while erasing": 0, "power cut while writing": 500}.get(fault)
+    message = "wrong chip: it answers ID 0x421" if fault == "wrong chip" else "pyocd could not write nucleo_f412zg"
+    with pytest.raises(DeviceError, match=message):
+        flash_firmware(firmware, "pyocd", probe=server.serial)
+    assert fault != "wrong chip" or flash.data[:64] == bytes(64)
+    flash.locked, flash.operations_left, target.powered, target.idcode = False, None, True, F412_ID
+    target.controller.status = 0
+    report = flash_firmware(firmware, "pyocd", probe=server.serial)
+    assert flash.content(report.image_bytes) == image(firmware)
+    assert flash.problems == []
+
+
+# Again and again
+
+CYCLES = int(os.environ.get("TINYFORGE_FLASH_CYCLES", "3"))
+
+
+@needs_qemu
+@needs_gdb
+@pytest.mark.qemu
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["stm32loader", "pyocd", "gdb", "uf2", "emulated"])
+def test_cycles_of_flashing_and_running(
+    tmp_path: Path,
+    quiet_pty: None,
+    boot_loader: Callable[..., Stm32BootLoader],
+    probe: Callable[..., ProbeServer],
+    method: str,
+) -> None:
+    """Write, verify, boot what was written, compare; TINYFORGE_FLASH_CYCLES says how often."""
+    firmware = firmware_for(
+        tmp_path, {"uf2": "rpi_pico", "pyocd": "nucleo_f412zg", "gdb": "stm32f405"}.get(method, "nucleo_f446re")
+    )
+    loader, server = boot_loader("nucleo_f446re"), probe()
+    drive = boot_drive(tmp_path, "RPI-RP2")
+    for _ in range(CYCLES):
+        if method == "gdb":
+            with empty_qemu(firmware) as (address, url):
+                assert flash_firmware(firmware, "gdb", port=address).verified
+                answers(firmware, DeviceClient(SerialTransport(url)))
+            continue
+        if method == "uf2":
+            Uf2Flasher(patience_s=0.0).flash(FlashJob(firmware, port=str(drive)))
+            boots_from_uf2(firmware, drive)
+            continue
+        port, serial = (loader.port, None) if method == "stm32loader" else (None, server.serial)
+        report = flash_firmware(firmware, method, probe=serial, port=port)
+        assert report.verified
+        flash = loader.flash if method == "stm32loader" else server.target.flash
+        written = flash.content(report.image_bytes) if method != "emulated" else Path(report.target).read_bytes()
+        answers_in_qemu(firmware, written, tmp_path)
+
+
 # GDB and a GDB server
 
 
@@ -196,6 +297,20 @@ def boot_rom_takes(drive: Path, flash: NorFlash, family: int) -> None:
     path.unlink()
 
 
+def boots_from_uf2(firmware: Firmware, drive: Path) -> None:
+    """The boot ROM programs the file on the drive; what is in flash then answers exactly."""
+    board = firmware.board
+    flash, size = NorFlash(board), len(image(firmware))
+    boot_rom_takes(drive, flash, board.tools.uf2_family)
+    assert flash.problems == []
+    assert flash.content(size) == image(firmware)
+    assert board.mcu == "RP2040" or image_def(flash.content(4096)) is not None
+    machine = ChipMachine(board, Rp2(board), firmware.image())
+    machine.uc.mem_write(board.flash.origin, flash.content(size))
+    machine.start(board.flash.origin + (0x100 if board.mcu == "RP2040" else 0))
+    answers(firmware, DeviceClient(machine))
+
+
 def boot_drive(folder: Path, board_id: str) -> Path:
     drive = folder / "drive"
     drive.mkdir()
@@ -206,19 +321,10 @@ def boot_drive(folder: Path, board_id: str) -> Path:
 @pytest.mark.parametrize("name, board_id", [("rpi_pico", "RPI-RP2"), ("rpi_pico2", "RP2350")])
 def test_uf2_reaches_flash_and_boots(tmp_path: Path, name: str, board_id: str) -> None:
     firmware = firmware_for(tmp_path, name)
-    board = firmware.board
     drive = boot_drive(tmp_path, board_id)
     report = Uf2Flasher(patience_s=0.0).flash(FlashJob(firmware, port=str(drive)))
-    flash = NorFlash(board)
-    boot_rom_takes(drive, flash, board.tools.uf2_family)
-    assert flash.problems == []
-    assert flash.content(report.image_bytes) == image(firmware)
-    if name == "rpi_pico2":
-        assert image_def(flash.content(4096)) is not None
-    machine = ChipMachine(board, Rp2(board), firmware.image())
-    machine.uc.mem_write(board.flash.origin, flash.content(report.image_bytes))
-    machine.start(board.flash.origin + (0x100 if name == "rpi_pico" else 0))
-    answers(firmware, DeviceClient(machine))
+    assert report.image_bytes == len(image(firmware))
+    boots_from_uf2(firmware, drive)
 
 
 def test_uf2_info_of_an_independent_reader(tmp_path: Path) -> None:

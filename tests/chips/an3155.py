@@ -15,6 +15,10 @@ SYNC, GET, GET_VERSION, GET_ID, READ, GO, WRITE, EXTENDED_ERASE = 0x7F, 0x00, 0x
 _VERSION = 0x31
 
 
+class _Restart(Exception):
+    """The chip was reset."""
+
+
 class _Gone(Exception):
     """The other end closed, or the power is off."""
 
@@ -28,7 +32,7 @@ class Stm32BootLoader:
         self.deaf_after: int | None = None
         self.started: int | None = None
         self.awake = False
-        self._stop = False
+        self._stop = self._restart = False
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         self.port = os.ttyname(self._slave)
@@ -46,13 +50,17 @@ class Stm32BootLoader:
         """After a cut: the chip waits for the first byte again."""
         self.flash.operations_left = None
         self.deaf_after = None
-        self.awake = False
+        self._restart = True
+        while self._restart:
+            self._thread.join(0.01)
 
     def _take(self, count: int) -> bytes:
         data = b""
         while len(data) < count:
             if self._stop:
                 raise _Gone
+            if self._restart:
+                raise _Restart
             if select.select([self._master], [], [], 0.05)[0]:
                 data += os.read(self._master, count - len(data))
         if self.deaf_after is not None:
@@ -68,6 +76,8 @@ class Stm32BootLoader:
         while not self._stop:
             try:
                 self._command()
+            except _Restart:
+                self.awake = self._restart = False
             except PowerCut:
                 self.awake = False
                 self.deaf_after = 0

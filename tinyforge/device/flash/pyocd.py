@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tinyforge.device.flash.command import CommandFlasher
@@ -9,22 +10,25 @@ from tinyforge.device.flash.flasher import FlashJob
 from tinyforge.device.flash.images import flash_content
 from tinyforge.toolchain.process import Completed
 
+_WORD_READ = re.compile(r"^[0-9a-fA-F]{8}:\s+([0-9a-fA-F]{8})\b", re.MULTILINE)
+
 
 class PyocdFlasher(CommandFlasher):
-    """`pyocd load`, then the same range saved to a file, then a reset."""
+    """`pyocd load`, then the same range saved to a file, then a reset. An STM32 is asked for its ID first."""
 
     name = program = module = "pyocd"
     install = "pip install 'tinyforge[flash]'"
     advice = "is the probe connected (pyocd list), is its driver or udev rule there (docs/flashing/troubleshooting.md)"
 
     def commands(self, job: FlashJob) -> tuple[tuple[str, ...], ...]:
-        """Load, read back, reset."""
+        """Ask which chip it is (STM32), load, read back, reset."""
         where = ["-t", job.board.tools.pyocd_target, *(["-u", job.probe] if job.probe else [])]
         image, back = job.file(".bin"), _read_back(job)
         origin = f"0x{job.board.flash.origin:08x}"
         size = len(flash_content(job.firmware.image().segments, job.board))
         save = f"savemem {origin} {size} {back.as_posix()}"
         return (
+            *_identify(self.program, where, job),
             (self.program, "load", *where, "--base-address", origin, "--no-reset", str(image)),
             (self.program, "commander", *where, "-c", save, "-c", "reset"),
         )
@@ -35,9 +39,30 @@ class PyocdFlasher(CommandFlasher):
         _read_back(job).unlink(missing_ok=True)
 
     def check(self, job: FlashJob, command: tuple[str, ...], done: Completed) -> str:
-        """After the second command the read-back must equal the image."""
-        del done
+        """The chip must be the board's; after the last command the read-back must equal the image."""
+        if command[-1] == _ask(job):
+            return _other_chip(job, done)
         return compare(job.file(".bin"), _read_back(job)) if "commander" in command else ""
+
+
+def _ask(job: FlashJob) -> str:
+    """pyOCD's command that reads the chip's ID register."""
+    address = 0x5C001000 if job.board.mcu.startswith("STM32H7") else 0xE0042000
+    return f"read32 0x{address:08x}"
+
+
+def _identify(program: str, where: list[str], job: FlashJob) -> tuple[tuple[str, ...], ...]:
+    return ((program, "commander", *where, "-c", _ask(job)),) if job.board.tools.stm32_id else ()
+
+
+def _other_chip(job: FlashJob, done: Completed) -> str:
+    """What the ID register says, where it is not the board's chip."""
+    match = _WORD_READ.search(done.stdout.decode("utf-8", "replace"))
+    found = int(match.group(1), 16) & 0xFFF if match else None
+    wanted = job.board.tools.stm32_id
+    if found is None or found == wanted:
+        return "" if found is not None else "the chip's ID cannot be read"
+    return f"wrong chip: it answers ID 0x{found:x}, {job.board.mcu} has 0x{wanted:x}"
 
 
 def _read_back(job: FlashJob) -> Path:
