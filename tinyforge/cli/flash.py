@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from tinyforge.cli.options import Build, DryRun, FlashMethod, FlashPort, Json, OtherBoard, Probe, Toolchain
 
 
@@ -33,5 +35,7 @@ def flash(
         )
     if json:
         print_json(result.as_json())
+    elif dry_run:
+        print(*(shlex.join(command) for command in result.commands), sep="\n")
     else:
         show(*flash_view(result))

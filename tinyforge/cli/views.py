@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +78,7 @@ def _memory_table(rows: Sequence[MemoryRow]) -> Any:
 
 
 def flash_view(result: FlashResult) -> list[Any]:
-    """What was put where; the commands alone on a dry run."""
-    if result.dry_run:
-        return [_plain(shlex.join(command)) for command in result.commands]
+    """What was put where."""
     checked = ", read back and equal" if result.verified else ", not read back (tinyforge run checks what answers)"
     arena = f"planned {result.info.arena_bytes:,} B, linked {result.arena_linked_bytes:,} B"
     return [

@@ -47,7 +47,7 @@ def flash_firmware(
     port: str | None = None,
     dry_run: bool = False,
 ) -> FlashReport:
-    """Put `firmware` on its board with `method`, or the board's first one whose tool or drive is here.
+    """Put `firmware` on its board with `method`, or the board's first one whose program is here.
 
     dry_run: nothing is written; the report's `commands` say what would be run. Raises UsageError for a method the
     board does not have, ToolMissing without its tool, DeviceError when it fails.

@@ -7,7 +7,7 @@ import shutil
 import sys
 from abc import ABC, abstractmethod
 
-from tinyforge.device.flash.flasher import FlashJob, FlashReport
+from tinyforge.device.flash.flasher import FlashJob, FlashReport, other_ways
 from tinyforge.device.flash.images import flash_content
 from tinyforge.errors import DeviceError, ToolMissing
 from tinyforge.toolchain.process import Completed, run_program
@@ -64,8 +64,7 @@ class CommandFlasher(ABC):
             problem = self.check(job, command, done) if done.code == 0 else _last_words(done)
             if problem:
                 raise DeviceError(
-                    f"{self.program} could not write {job.board.name}: {problem}\n{self.advice}; "
-                    f"other ways: tinyforge flash --method {'|'.join(job.board.flashers)}"
+                    f"{self.program} could not write {job.board.name}: {problem}\n{self.advice}; {other_ways(job)}"
                 )
         content = flash_content(job.firmware.image().segments, job.board)
         return FlashReport(self.name, job.board.name, self.target(job), len(content), self.verifies, commands)

@@ -52,6 +52,11 @@ class FlashReport:
     commands: tuple[tuple[str, ...], ...] = field(default=())
 
 
+def other_ways(job: FlashJob) -> str:
+    """The end of an error: what else the board offers."""
+    return f"other ways: tinyforge flash --method {'|'.join(job.board.flashers)}"
+
+
 class Flasher(Protocol):
     """Writes a firmware image to a board and verifies it. None ever touches option bytes or fuses."""
 
@@ -64,7 +69,7 @@ class Flasher(Protocol):
         """The one line that installs its tool; empty where none is needed."""
 
     def missing(self, job: FlashJob) -> str:
-        """Why it cannot be used here: tool or drive that is not there; empty where it can."""
+        """The program that is not there, in words; empty where it is, or none is needed."""
 
     def commands(self, job: FlashJob) -> tuple[tuple[str, ...], ...]:
         """What `flash` runs, as it runs it."""

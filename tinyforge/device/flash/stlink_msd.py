@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyforge.device.flash.drives import copy_to_drive, mounted_drives, read_text
-from tinyforge.device.flash.flasher import FlashJob, FlashReport
+from tinyforge.device.flash.flasher import FlashJob, FlashReport, other_ways
 from tinyforge.device.flash.images import flash_content
 from tinyforge.errors import DeviceError
 
@@ -25,10 +25,9 @@ class StlinkDriveFlasher:
     patience_s: float = _PATIENCE_S
 
     def missing(self, job: FlashJob) -> str:
-        """The drive, where none is mounted."""
-        if find_drive(job) is not None:
-            return ""
-        return f"no ST-Link drive {job.board.tools.volume} is mounted; connect the board, or name it with --port"
+        """No program is needed; a drive that is not there is what `flash` reports."""
+        del job
+        return ""
 
     def commands(self, job: FlashJob) -> tuple[tuple[str, ...], ...]:
         """A copy."""
@@ -41,7 +40,10 @@ class StlinkDriveFlasher:
         """Raises DeviceError without a drive, or with what FAIL.TXT says."""
         drive = find_drive(job)
         if drive is None:
-            raise DeviceError(self.missing(job))
+            label = job.board.tools.volume
+            raise DeviceError(
+                f"no ST-Link drive {label} is mounted; connect the board, or name it with --port; {other_ways(job)}"
+            )
         content = flash_content(job.firmware.image().segments, job.board)
         path = job.file(".bin")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyforge.device.flash.drives import copy_to_drive, mounted_drives, read_text
-from tinyforge.device.flash.flasher import FlashJob, FlashReport
+from tinyforge.device.flash.flasher import FlashJob, FlashReport, other_ways
 from tinyforge.device.flash.images import flash_content, uf2_file
 from tinyforge.errors import DeviceError
 
@@ -26,10 +26,9 @@ class Uf2Flasher:
     patience_s: float = _PATIENCE_S
 
     def missing(self, job: FlashJob) -> str:
-        """The drive, where none is mounted."""
-        if find_drive(job) is not None:
-            return ""
-        return f"no drive with {INFO} of {job.board.tools.volume or job.board.mcu} is mounted; {_how(job)}"
+        """No program is needed; a drive that is not there is what `flash` reports."""
+        del job
+        return ""
 
     def commands(self, job: FlashJob) -> tuple[tuple[str, ...], ...]:
         """A copy."""
@@ -42,7 +41,8 @@ class Uf2Flasher:
         """Write the file, copy it, wait for the drive to go. Raises DeviceError without a drive, or where it stops."""
         drive = find_drive(job)
         if drive is None:
-            raise DeviceError(self.missing(job))
+            label = job.board.tools.volume or job.board.mcu
+            raise DeviceError(f"no drive with {INFO} of {label} is mounted; {_how(job)}; {other_ways(job)}")
         content = flash_content(job.firmware.image().segments, job.board)
         data = uf2_file(content, job.board.flash.origin, job.board.tools.uf2_family)
         path = job.file(".uf2")
