@@ -9,8 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from tinyforge.ir.schedule import LayerStage, Schedule, Stage
+from tinyforge.ir.types import IntArray
 from tinyforge.schedule.space import Space
 from tinyforge.schedule.stage_cost import Edge, Limits, stage_edges
 
@@ -21,7 +26,7 @@ CHUNKS = (0, 8, 6, 4, 3, 2, 1)
 FEW = ((1, 0), (1, 8), (1, 4))
 """Band heights and chunk widths for a first answer, nothing recomputed."""
 
-Key = Callable[[Edge], tuple[float, float]]
+FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +52,43 @@ class Path:
         return Schedule(tuple(stages), input_rows=fed)
 
 
+class EdgeArrays(NamedTuple):
+    """The figures of some edges, for searching paths."""
+
+    first: IntArray
+    nbytes: IntArray
+    macs: FloatArray
+    cycles: FloatArray
+
+
+Key = Callable[[EdgeArrays], tuple[FloatArray, FloatArray]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Edges:
-    """All stages found, by their last node; ``considered`` counts those looked at."""
+    """All stages found, by their last node, as values and as arrays; ``considered`` counts those looked at."""
 
     by_last: tuple[tuple[Edge, ...], ...]
+    arrays: tuple[EdgeArrays, ...]
     considered: int
 
     def sizes(self) -> list[int]:
         return sorted({e.nbytes for group in self.by_last for e in group})
+
+
+def make_edges(groups: Sequence[Sequence[Edge]], considered: int) -> Edges:
+    """Edges in groups by their last node, less those that others beat."""
+    kept = tuple(pareto(g) for g in groups)
+    arrays = tuple(
+        EdgeArrays(
+            np.array([e.first for e in g], np.int64),
+            np.array([e.nbytes for e in g], np.int64),
+            np.array([e.macs for e in g], np.float64),
+            np.array([e.cycles for e in g], np.float64),
+        )
+        for g in kept
+    )
+    return Edges(kept, arrays, considered)
 
 
 def layer_edges(space: Space, fed: bool) -> list[list[Edge]]:
@@ -69,12 +102,18 @@ def layer_edges(space: Space, fed: bool) -> list[list[Edge]]:
 
 def few_edges(space: Space, limits: Limits) -> Edges:
     """Layers and the stages of a first answer."""
-    return _collect(space, replace(limits, recompute=False), FEW)
+    return _collect(space, replace(limits, recompute=False, floor=_floor(space, limits)), FEW)
 
 
 def all_edges(space: Space, limits: Limits) -> Edges:
     """Layers and every stage of the family within the limits."""
+    limits = replace(limits, floor=_floor(space, limits))
     return _collect(space, limits, [(rows, chunk) for chunk in CHUNKS for rows in ROWS])
+
+
+def _floor(space: Space, limits: Limits) -> int:
+    """Bytes that every schedule needs: the inputs, where they are whole."""
+    return -1 if limits.fed else space.crossing[0]
 
 
 def _collect(space: Space, limits: Limits, grids: Iterable[tuple[int, int]]) -> Edges:
@@ -92,7 +131,7 @@ def _collect(space: Space, limits: Limits, grids: Iterable[tuple[int, int]]) -> 
             found = list(stage_edges(space, last, rows, chunk or width, limits))
             considered += len(found)
             groups[last] += found
-    return Edges(tuple(pareto(g) for g in groups), considered)
+    return make_edges(groups, considered)
 
 
 def pareto(group: Sequence[Edge]) -> tuple[Edge, ...]:
@@ -105,34 +144,38 @@ def pareto(group: Sequence[Edge]) -> tuple[Edge, ...]:
     return tuple(e for rivals in kept.values() for e in rivals)
 
 
-def by_macs(e: Edge) -> tuple[float, float]:
+def by_macs(e: EdgeArrays) -> tuple[FloatArray, FloatArray]:
+    """Fewest MACs, among equals fewest cycles."""
     return e.macs, e.cycles
 
 
-def by_cycles(e: Edge) -> tuple[float, float]:
+def by_cycles(e: EdgeArrays) -> tuple[FloatArray, FloatArray]:
+    """Fewest cycles, among equals fewest MACs."""
     return e.cycles, e.macs
 
 
 def shortest(space: Space, edges: Edges, limit: int, key: Key) -> Path | None:
     """The path of least ``key`` with every stage within ``limit`` bytes; None where there is none."""
-    best: list[tuple[float, float] | None] = [(0.0, 0.0)] + [None] * space.count
-    via: list[Edge | None] = [None] * (space.count + 1)
-    for last, group in enumerate(edges.by_last):
-        for e in group:
-            so_far = best[e.first]
-            if e.nbytes > limit or so_far is None:
-                continue
-            a, b = key(e)
-            cost = so_far[0] + a, so_far[1] + b
-            known = best[last + 1]
-            if known is None or cost < known:
-                best[last + 1], via[last + 1] = cost, e
-    if best[space.count] is None:
+    best = np.full((2, space.count + 1), np.inf)
+    best[:, 0] = 0.0
+    via = [-1] * (space.count + 1)
+    for last, group in enumerate(edges.arrays):
+        if not len(group.first):
+            continue
+        main, other = key(group)
+        cost = np.where(group.nbytes <= limit, best[0][group.first] + main, np.inf)
+        least = cost.min()
+        if least == np.inf:
+            continue
+        ties = np.nonzero(cost == least)[0]
+        rest = best[1][group.first[ties]] + other[ties]
+        chosen = int(rest.argmin())
+        best[0, last + 1], best[1, last + 1], via[last + 1] = least, rest[chosen], int(ties[chosen])
+    if space.count and via[space.count] < 0:
         return None
     found, at = [], space.count
     while at:
-        step = via[at]
-        assert step is not None
+        step = edges.by_last[at - 1][via[at]]
         found.append(step)
         at = step.first
     return Path(tuple(reversed(found)))

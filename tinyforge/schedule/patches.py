@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinyforge.schedule.network import Edges, layer_edges, pareto
+from tinyforge.schedule.network import Edges, layer_edges, make_edges
 from tinyforge.schedule.space import Space
 from tinyforge.schedule.stage_cost import Limits, stage_edges
 
@@ -27,4 +27,4 @@ def patch_edges(space: Space) -> Edges:
                 found = [e for e in stage_edges(space, last, patch_h, patch_w, limits) if e.first == 0]
                 considered += len(found)
                 groups[last] += found
-    return Edges(tuple(pareto(g) for g in groups), considered)
+    return make_edges(groups, considered)

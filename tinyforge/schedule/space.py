@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
@@ -46,7 +47,8 @@ class Space:
     ``height``, ``width``, ``pixel``, ``nbytes``: of each tensor, bytes; aliases count nothing. ``made``: index of the
     node that makes it, -1 for graph inputs; ``read``: of its last reader, the number of nodes for graph outputs.
     ``windowed[i]``: None where node i needs whole tensors. ``macs[i]``: of the whole operator. ``crossing[i]``: bytes
-    of tensors made before node i and read by it or later. ``layer_bytes[i]``: bytes alive while node i runs as a layer.
+    of tensors made before node i and read by it or later; ``around[i]``: the least of that for any node up to i.
+    ``layer_bytes[i]``: bytes alive while node i runs as a layer.
     """
 
     graph: Graph
@@ -62,6 +64,7 @@ class Space:
     windowed: tuple[WindowedNode | None, ...]
     macs: tuple[int, ...]
     crossing: tuple[int, ...]
+    around: tuple[int, ...]
     layer_bytes: tuple[int, ...]
     layer_cycles: tuple[int, ...]
 
@@ -115,6 +118,7 @@ def make_space(graph: Graph, calls: Sequence[KernelCall]) -> Space:
         windowed=windowed,
         macs=macs,
         crossing=crossing,
+        around=tuple(accumulate(crossing, min)),
         layer_bytes=tuple(
             alive[i] + calls[i].scratch_bytes - _saving(graph, calls[i], ids, i, read, nbytes, windowed[i], shapes)
             for i in range(count)

@@ -75,13 +75,15 @@ class Edge:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Stages above ``nbytes`` or with more than ``extra_macs`` of recomputation are not followed. ``recompute``,
-    ``caches``: whether halos may be recomputed, or cached, at all. ``fed``: the graph's input is fed row by row."""
+    ``caches``: whether halos may be recomputed, or cached, at all. ``fed``: the graph's input is fed row by row.
+    ``floor``: bytes that every schedule needs."""
 
     nbytes: int
     extra_macs: int
     recompute: bool = True
     fed: bool = False
     caches: bool = True
+    floor: int = -1
 
 
 @lru_cache(maxsize=200_000)
@@ -99,13 +101,14 @@ def positions(step: int, lo: int, hi: int, extent: int, count: int) -> int:
 
 def stage_edges(space: Space, last: int, patch_h: int, patch_w: int, limits: Limits) -> Iterator[Edge]:
     """All stages that end with node ``last`` in pieces of patch_h x patch_w, longest last."""
-    end = space.windowed[last]
+    least = latest_start(space, last, limits)
+    end = space.windowed[last] if least >= 0 else None
     if end is None:
         return
     height, width = space.height[end.domain], space.width[end.domain]
     if patch_h > height or (patch_h == height > 1) or (patch_w > width):
         return
-    walk = _Walk(space, end, patch_h, patch_w, limits)
+    walk = _Walk(space, end, patch_h, patch_w, limits, least)
     labels = walk.start()
     for index in range(last - 1, -1, -1):
         node = space.windowed[index]
@@ -114,20 +117,31 @@ def stage_edges(space: Space, last: int, patch_h: int, patch_w: int, limits: Lim
         labels = walk.back(node, labels)
         if not labels:
             return
-        yield from walk.finish(index, labels)
+        if index <= least:
+            yield from walk.finish(index, labels)
+
+
+def latest_start(space: Space, last: int, limits: Limits) -> int:
+    """The latest node that a stage ending with ``last`` is worth beginning with: what runs layer by layer within
+    ``limits.floor`` bytes, which every schedule needs, is not worth fusing. -1: none."""
+    return next((i for i in range(last, -1, -1) if space.layer_bytes[i] > limits.floor), -1)
 
 
 class _Walk:
     """The walk for one end, band height and chunk width."""
 
-    def __init__(self, space: Space, end: WindowedNode, patch_h: int, patch_w: int, limits: Limits) -> None:
+    def __init__(self, space: Space, end: WindowedNode, patch_h: int, patch_w: int, limits: Limits, least: int) -> None:
         self.space, self.end, self.patch_h, self.patch_w, self.limits = space, end, patch_h, patch_w, limits
+        self.least = least
         height, width = space.height[end.domain], space.width[end.domain]
         self.bands, self.pieces = -(-height // patch_h), -(-width // patch_w)
         self.chunked = self.pieces > 1
         self.last = end.index
         self.own = end.macs  # MACs of the nodes walked, nothing recomputed
         self.out_bytes = 0 if end.reduces else space.nbytes[end.output]
+        self.room = 0
+        self.known: dict[tuple[int, Span, Span], list[_Choice]] = {}
+        self.shares: dict[tuple[int, int, Span], int] = {}
 
     def start(self) -> dict[Pending, list[Label]]:
         end, space = self.end, self.space
@@ -165,37 +179,42 @@ class _Walk:
         self.own += node.macs
         tensor = node.output
         whole = self.space.read[tensor] > self.last
+        around = 0 if self.limits.fed else self.space.around[min(node.index, self.least)]
+        self.room = self.limits.nbytes - max(self.out_bytes, around)
         for pending, group in labels.items():
             entry = next((p for p in pending if p[0] == tensor), None)
             if entry is None:
                 continue
             rest = tuple(p for p in pending if p[0] != tensor)
-            for choice in self._choices(node, entry, whole):
+            choices = self.known.get(entry)
+            if choices is None:
+                choices = self.known[entry] = self._choices(node, entry, whole)
+            for choice in choices:
                 after = self._demand(rest, node, choice.rows, choice.cols)
                 if after is None:
                     continue
                 target = grown.setdefault(after, [])
-                for label in group:
-                    self._extend(target, label, node, choice)
+                self._extend(target, group, node, choice)
         return {p: _best(group) for p, group in grown.items() if group}
 
-    def _extend(self, target: list[Label], label: Label, node: WindowedNode, choice: _Choice) -> None:
-        carried, opened, peak = label.carried, label.open, label.peak
-        if choice.carried:
-            carried += choice.nbytes
-            opened = node.scratch
-        else:
-            peak = max(peak, opened + choice.nbytes)
-            opened = choice.nbytes + node.scratch
-        peak = max(peak, opened)
-        macs = label.macs + choice.macs
-        if macs - self.own > self.limits.extra_macs:
-            return
-        if carried + peak + self.out_bytes > self.limits.nbytes:
-            return
-        modes = label.modes if choice.mode is None else Link(node.output, choice.mode, label.modes)
-        counters = label.counters + (choice.mode is not None and choice.mode.rows is Halo.CACHE)
-        target.append(Label(carried, opened, peak, macs, label.cycles + choice.cycles, modes, counters))
+    def _extend(self, target: list[Label], group: list[Label], node: WindowedNode, choice: _Choice) -> None:
+        """Labels of ``group`` with ``choice`` made, where they keep the limits."""
+        held = choice.nbytes
+        own, passing = (held, 0) if choice.carried else (0, held)
+        opened = passing + node.scratch
+        most_macs = self.limits.extra_macs + self.own - choice.macs
+        mode = choice.mode
+        cached = mode is not None and mode.rows is Halo.CACHE
+        for label in group:
+            carried = label.carried + own
+            peak = max(label.peak, label.open + passing if passing else 0, opened)
+            if label.macs > most_macs or carried + peak > self.room:
+                continue
+            modes = label.modes if mode is None else Link(node.output, mode, label.modes)
+            cycles = label.cycles + choice.cycles
+            target.append(
+                Label(carried, opened, peak, label.macs + choice.macs, cycles, modes, label.counters + cached)
+            )
 
     def _choices(self, node: WindowedNode, entry: tuple[int, Span, Span], whole: bool) -> list[_Choice]:
         _, rows, cols = entry
@@ -265,7 +284,10 @@ class _Walk:
                     held = min(rows[2] - rows[1], self.space.height[tensor])
                     fed = held * self.space.width[tensor] * self.space.pixel[tensor] + 8 - self.space.nbytes[tensor]
                 elif not self.end.reduces:
-                    shared = max(shared, self._shared(first, tensor, rows))
+                    saved = self.shares.get((first, tensor, rows))
+                    if saved is None:
+                        saved = self.shares[first, tensor, rows] = self._shared(first, tensor, rows)
+                    shared = max(shared, saved)
             else:
                 if feeding and self.space.read[self.space.input] > self.last:
                     return
@@ -299,8 +321,7 @@ class _Walk:
         return size + self.out_bytes - max(self.out_bytes, distance + size)
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+class _Choice(NamedTuple):
     """One way to hold a tensor: what its node then computes, and what that costs."""
 
     rows: Span
@@ -330,7 +351,10 @@ def _best(group: list[Label]) -> list[Label]:
     kept: list[Label] = []
     for label in sorted(group, key=lambda b: (b.macs, b.carried + b.peak, b.carried, b.cycles)):
         total = label.carried + label.peak
-        if not any(k.carried + k.peak <= total and k.carried <= label.carried for k in kept):
+        for k in kept:
+            if k.carried <= label.carried and k.carried + k.peak <= total:
+                break
+        else:
             kept.append(label)
             if len(kept) >= MOST_LABELS:
                 break
