@@ -21,7 +21,7 @@ class FlashResult:
     elf: Path
     compiler: str
     flash_used: int
-    arena_linked_bytes: int
+    banks_linked_bytes: tuple[int, ...]
     firmware_ram_bytes: int
     stack_region_bytes: int
     method: str
@@ -29,6 +29,11 @@ class FlashResult:
     verified: bool
     commands: tuple[tuple[str, ...], ...]
     dry_run: bool
+
+    @property
+    def arena_linked_bytes(self) -> int:
+        """Of the arena in all banks."""
+        return sum(self.banks_linked_bytes)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -39,6 +44,11 @@ class FlashResult:
             "flash_bytes": self.flash_used,
             "arena_bytes": self.info.arena_bytes,
             "arena_linked_bytes": self.arena_linked_bytes,
+            "banks": [
+                {"name": bank.name, "planned": bank.used, "linked": linked}
+                for bank, linked in zip(self.info.banks, self.banks_linked_bytes, strict=False)
+                if bank.used or linked
+            ],
             "firmware_ram_bytes": self.firmware_ram_bytes,
             "stack_region_bytes": self.stack_region_bytes,
             "method": self.method,
@@ -83,7 +93,7 @@ def flash(
         elf=firmware.elf,
         compiler=firmware.compiler,
         flash_used=firmware.flash_bytes,
-        arena_linked_bytes=firmware.arena_linked_bytes,
+        banks_linked_bytes=firmware.banks_linked_bytes,
         firmware_ram_bytes=firmware.firmware_ram_bytes,
         stack_region_bytes=firmware.stack_region_bytes,
         method=done.method,

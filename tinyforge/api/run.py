@@ -40,7 +40,7 @@ _RANDOM_SAMPLES = 4
 @dataclass(frozen=True, slots=True, eq=False)
 class RunReport:
     """What a run gave. ``outputs``: one array (samples, *shape) a model output, as users of the file know them.
-    ``arena_linked_bytes``: of the arena's symbol in the firmware, ``stack_bound_bytes``: of one inference with this
+    ``banks_linked_bytes``: of the arena's symbols in each SRAM bank, ``stack_bound_bytes``: of one inference with this
     compiler and core, ``flash``: of the model with them; None where no firmware was linked for the run.
     ``core``: of the board. ``explanation``: what is wrong, empty where nothing is."""
 
@@ -49,11 +49,25 @@ class RunReport:
     comparison: Comparison
     reference: str
     info: BuildInfo
-    arena_linked_bytes: int | None
+    banks_linked_bytes: tuple[int, ...] | None
     stack_bound_bytes: int | None
     flash: FlashBytes | None
     core: str
     explanation: str
+
+    @property
+    def arena_linked_bytes(self) -> int | None:
+        """Of the whole arena in the firmware."""
+        return None if self.banks_linked_bytes is None else sum(self.banks_linked_bytes)
+
+    def banks(self) -> list[dict[str, Any]]:
+        """The SRAM banks that hold arena: bytes planned, linked and measured there (None where nobody measured)."""
+        measured = self.result.arenas_high_water_bytes or (None,) * len(self.info.arenas)
+        linked = {bank.name: n for bank, n in zip(self.info.banks, self.banks_linked_bytes or (), strict=False)}
+        return [
+            {"name": arena.bank, "planned": arena.nbytes, "linked": linked.get(arena.bank), "measured": high}
+            for arena, high in zip(self.info.arenas, measured, strict=True)
+        ]
 
     @property
     def mismatches(self) -> int:
@@ -82,6 +96,7 @@ class RunReport:
             "arena_bytes": self.info.arena_bytes,
             "arena_linked_bytes": self.arena_linked_bytes,
             "arena_high_water_bytes": result.arena_high_water_bytes,
+            "banks": self.banks(),
             "stack_bytes": self.stack_bound_bytes,
             "stack_high_water_bytes": result.stack_high_water_bytes,
             "out_of_bounds_accesses": result.out_of_bounds_accesses,
@@ -193,7 +208,7 @@ class _Run:
             comparison=comparison,
             reference=expected.source,
             info=self.info,
-            arena_linked_bytes=firmware.arena_linked_bytes if firmware else None,
+            banks_linked_bytes=firmware.banks_linked_bytes if firmware else None,
             stack_bound_bytes=firmware.stack.bytes if firmware else None,
             flash=_flash(firmware) if firmware else None,
             core=load_board(self.target.board).core.name,

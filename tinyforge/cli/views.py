@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from tinyforge.api.compile import CompileResult
     from tinyforge.api.flash import FlashResult
     from tinyforge.api.run import RunReport
+    from tinyforge.codegen.build_info import BuildInfo
     from tinyforge.schedule.compare import MemoryRow
 
 _SLOWEST = 8
+_STAGES = ("planned", "linked", "measured")
 _NAME_WIDTH = 14  # of a profile's 100 columns
 
 
@@ -52,7 +54,7 @@ def compile_view(result: CompileResult) -> list[Any]:
         {
             "model": f"{_plain(info.model_file)}, {len(info.operators)} operators",
             "board": info.board,
-            "SRAM": f"[bold]{info.arena_bytes:,} B[/]{bound}{versus}",
+            "SRAM": f"[bold]{info.arena_bytes:,} B[/]{bound}{versus}{_in_banks(info)}",
             "flash": f"{flash.total:,} B = weights {flash.weights:,} B + code {flash.code:,} B",
             "stack": f"{info.stack_bytes:,} B",
             "MACs": f"{info.executed_macs:,}{factor}",
@@ -62,6 +64,14 @@ def compile_view(result: CompileResult) -> list[Any]:
     why = "\n".join(f"  {_plain(line)}" for line in plan.reasons)
     parts = [shown, "", "[dim]schedule[/]", words, "[dim]because[/]", why, ""]
     return [*parts, f"wrote [bold]{_plain(str(result.out))}[/]"]
+
+
+def _in_banks(info: BuildInfo) -> str:
+    """Where the arena lies, if not all of it in the first bank."""
+    used = [bank for bank in info.banks if bank.used]
+    if used == list(info.banks[:1]):
+        return ""
+    return "; " + ", ".join(f"{bank.used:,} B in {bank.name} ({bank.size:,} B)" for bank in used)
 
 
 def memory_view(result: MemoryBench) -> list[Any]:
@@ -105,6 +115,11 @@ def run_view(report: RunReport, profile: bool = False) -> list[Any]:
         "outputs": f"{result.samples} samples, {verdict} (reference: {_plain(report.reference)})",
         "arena": _memory(report),
     }
+    if len(report.info.arenas) > 1:
+        for bank in report.banks():
+            shown[f"  in {bank['name']}"] = ", ".join(
+                f"{key} {bank[key]:,} B" for key in _STAGES if bank[key] is not None
+            )
     if result.stack_high_water_bytes:
         shown["stack"] = _stack(report)
     if result.instructions:
