@@ -6,7 +6,6 @@ as a boot ROM does it. Faults: wrong chip, locked flash, lost bytes, power cut.
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import socket
@@ -14,7 +13,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +23,11 @@ import pytest
 from tests.chips.an3155 import Stm32BootLoader
 from tests.chips.chip import ChipMachine
 from tests.chips.debug_port import ProbeServer, Stm32Target
+from tests.chips.esp_rom import EspRom
 from tests.chips.nor_flash import NorFlash
 from tests.chips.rp2 import Rp2, image_def
 from tests.toy_build import toy_expected, toy_inputs, write_toy_build
+from tinyforge.api.flash import flash
 from tinyforge.device.board import run_client
 from tinyforge.device.client import DeviceClient
 from tinyforge.device.emulate.process import booted, qemu_command
@@ -34,6 +36,7 @@ from tinyforge.device.flash.uf2 import INFO, Uf2Flasher
 from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import DeviceError, ToolMissing, UsageError
 from tinyforge.target import load_board
+from tinyforge.target.flashing import FlashTools
 from tinyforge.toolchain.firmware import Firmware, build_firmware
 
 INPUTS = toy_inputs(2)
@@ -189,6 +192,52 @@ def test_pyocd_faults_end_clearly_and_the_next_flash_succeeds(
     report = flash_firmware(firmware, "pyocd", probe=server.serial)
     assert flash.content(report.image_bytes) == image(firmware)
     assert flash.problems == []
+
+
+# esptool and Espressif's boot loader
+
+
+@pytest.fixture
+def esp(tmp_path: Path) -> Iterator[tuple[Firmware, EspRom]]:
+    """An image for a chip with 4 KiB sectors from address 0, and an ESP32-C3 to put it on."""
+    pytest.importorskip("esptool")
+    firmware = firmware_for(tmp_path, "nrf52840dk")
+    board = replace(firmware.board, tools=FlashTools(esptool_chip="esp32c3"), flashers=("esptool",))
+    rom = EspRom(NorFlash(board))
+    yield replace(firmware, board=board), rom
+    rom.close()
+
+
+def test_esptool_writes_and_verifies(esp: tuple[Firmware, EspRom]) -> None:
+    firmware, rom = esp
+    rom.flash.data[:64] = bytes(64)
+    report = flash_firmware(firmware, "esptool", port=rom.port)
+    assert report.verified
+    assert rom.flash.content(report.image_bytes) == image(firmware)
+    assert rom.flash.problems == []
+
+
+def test_esptool_refuses_another_chip(esp: tuple[Firmware, EspRom]) -> None:
+    firmware, rom = esp
+    rom.chip_id = 9
+    with pytest.raises(DeviceError, match=r"(?s)could not write nrf52840dk: .*not ESP32-C3"):
+        flash_firmware(firmware, "esptool", port=rom.port)
+    assert set(rom.flash.data) == {0xFF}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["locked", "power cut while erasing", "power cut while writing"])
+def test_esptool_faults_end_clearly_and_the_next_flash_succeeds(esp: tuple[Firmware, EspRom], fault: str) -> None:
+    firmware, rom = esp
+    rom.flash.locked = fault == "locked"
+    rom.flash.operations_left = {"power cut while erasing": 1, "power cut while writing": 2}.get(fault)
+    with pytest.raises(DeviceError, match="esptool could not write"):
+        flash_firmware(firmware, "esptool", port=rom.port)
+    rom.flash.locked = False
+    rom.power_up()
+    report = flash_firmware(firmware, "esptool", port=rom.port)
+    assert rom.flash.content(report.image_bytes) == image(firmware)
+    assert rom.flash.problems == []
 
 
 # Again and again
@@ -472,13 +521,9 @@ def test_nothing_usable_and_methods_a_board_has_not(tmp_path: Path, monkeypatch:
         flash_firmware(firmware, "bossac")
 
 
-def test_dry_run_needs_nothing_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tinyforge.api.flash import flash
-
+def test_dry_run_needs_nothing_and_writes_nothing(tmp_path: Path) -> None:
     firmware_for(tmp_path, "nucleo_f446re")
-    out = io.StringIO()
-    with redirect_stdout(out):
-        result = flash(tmp_path / "toy", board="nucleo_f446re", method="openocd", dry_run=True)
+    result = flash(tmp_path / "toy", board="nucleo_f446re", method="openocd", dry_run=True)
     assert result.commands[0][:3] == ("openocd", "-f", "board/st_nucleo_f4.cfg")
     assert result.commands[0][-1].endswith("verify reset exit")
     assert not result.verified
