@@ -26,6 +26,14 @@ void tf_trace(int32_t op, int32_t output, const void *data, int32_t offset, int3
 #define TF_TRACE(op, output, data, offset, n) ((void)0)
 #endif
 
+/* Profile builds are told which operator works from now on. */
+#ifdef TINYFORGE_PROFILE
+void tf_profile(int32_t op);
+#define TF_PROFILE(op) tf_profile(op)
+#else
+#define TF_PROFILE(op) ((void)0)
+#endif
+
 /* [lo, hi) along one axis of a feature map, in coordinates of the whole tensor. */
 typedef struct {
     int32_t lo;

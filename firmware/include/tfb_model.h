@@ -54,6 +54,8 @@ typedef struct {
     uint32_t arena_bytes; /* of all parts together */
     void (*invoke)(void);
     const tfb_row_input *row_input; /* null where the input is written whole */
+    uint64_t *profile;              /* ticks of every operator; null where the firmware was built without */
+    uint16_t operators;
 } tfb_model;
 
 extern const tfb_model tfb_the_model;

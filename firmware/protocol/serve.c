@@ -6,6 +6,7 @@
 #include "tfb_frame.h"
 #include "tfb_model.h"
 #include "tfb_port.h"
+#include "tfb_profile.h"
 
 static tfb_receiver receiver;
 
@@ -204,13 +205,16 @@ static void feed_row(void)
     const tfb_row_input *rows = tfb_the_model.row_input;
     const uint64_t before = tfb_cycles();
     rows->feed(rows->row, 1);
+    tfb_profile_pause();
     fed_cycles += tfb_cycles() - before;
 }
 
 static void begin_rows(void)
 {
+    tfb_profile_clear();
     const uint64_t before = tfb_cycles();
     tfb_the_model.row_input->begin();
+    tfb_profile_pause();
     fed_cycles = tfb_cycles() - before;
     last_invoke.known = 0u;
 }
@@ -269,12 +273,16 @@ static int inputs_ready(void)
 static uint64_t run_model(void)
 {
     const tfb_row_input *rows = tfb_the_model.row_input;
+    if (rows == 0) {
+        tfb_profile_clear();
+    }
     const uint64_t before = tfb_cycles();
     if (rows != 0) {
         rows->end();
     } else {
         tfb_the_model.invoke();
     }
+    tfb_profile_pause();
     const uint64_t spent = tfb_cycles() - before;
     return rows != 0 ? spent + fed_cycles : spent;
 }
@@ -322,6 +330,28 @@ static void do_read(const uint8_t *body, uint32_t n)
     }
 }
 
+/* body: first operator u16. Answers how many there are, and ticks from the first on, as many as fit. */
+static void do_profile(const uint8_t *body, uint32_t n)
+{
+    const uint32_t most = ((uint32_t)TFB_FRAME_MAX_BODY - 3u) / 8u;
+    const uint32_t count = tfb_the_model.operators;
+    const uint32_t first = n == 2u ? (uint32_t)body[0] | (uint32_t)body[1] << 8 : 0u;
+    if (n != 2u) {
+        reply(TFB_BAD_LENGTH);
+    } else if (tfb_the_model.profile == 0 || last_invoke.known == 0u) {
+        reply(TFB_BAD_STATE);
+    } else if (first > count) {
+        reply(TFB_BAD_RANGE);
+    } else {
+        begin_reply(TFB_OK);
+        tfb_send_u16(count);
+        for (uint32_t i = first; i < count && i - first < most; i++) {
+            send_u64(tfb_the_model.profile[i]);
+        }
+        tfb_send_end();
+    }
+}
+
 static void do_stats(void)
 {
     begin_reply(TFB_OK);
@@ -362,6 +392,9 @@ static void dispatch(void)
         break;
     case TFB_READ:
         do_read(body, n);
+        break;
+    case TFB_PROFILE:
+        do_profile(body, n);
         break;
     case TFB_STATS:
         do_stats();

@@ -97,7 +97,8 @@ def test_echo(client: DeviceClient, size: int) -> None:
         (Request.INVOKE, b"", Status.BAD_STATE),
         (Request.FEED, struct.pack("<I", 0) + b"x", Status.BAD_STATE),
         (Request.TENSOR, b"\x07", Status.BAD_TENSOR),
-        (Request.PROFILE, b"", Status.BAD_TYPE),
+        (Request.PROFILE, b"", Status.BAD_LENGTH),
+        (Request.PROFILE, b"\0\0", Status.BAD_STATE),
     ],
 )
 def test_requests_that_make_no_sense(client: DeviceClient, request_kind: Request, body: bytes, status: Status) -> None:
@@ -236,6 +237,7 @@ def native_server(folder: Path, *, rows: bool) -> Path:
         table,
         root / "protocol" / "frame.c",
         root / "protocol" / "serve.c",
+        root / "protocol" / "profile.c",
         root / "tests" / "serve_stdin.c",
     ]
     objects = compile_sources(compiler, [Source(source, options) for source in sources])

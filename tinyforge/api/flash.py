@@ -68,6 +68,7 @@ def flash(
     probe: str | None = None,
     port: str | None = None,
     dry_run: bool = False,
+    profile: bool = False,
     progress: Progress = quiet,
 ) -> FlashResult:
     """Link the build folder ``build`` with the firmware of ``board`` (default: the one it was compiled for) and write
@@ -75,8 +76,9 @@ def flash(
 
     method: one of the board's flashing methods, default: its first one that is usable here. probe: serial number of
     the debug probe. port: serial port, GDB server or mounted drive, for methods that go through one. dry_run: only say
-    which commands would be run. Raises DeviceError when the board does not take it, ToolMissing without compiler or
-    flasher, UsageError for a method the board does not have."""
+    which commands would be run. profile: firmware that counts every operator's ticks.
+    Raises DeviceError when the board does not take it, ToolMissing without compiler or flasher, UsageError for a method
+    the board does not have."""
     from tinyforge.device.flash import flash_firmware
     from tinyforge.toolchain.firmware import build_firmware
 
@@ -84,7 +86,7 @@ def flash(
     info = load_build_info(folder)
     target = load_board(board or info.board)
     progress("building the firmware")
-    firmware = build_firmware(folder, target, toolchain)
+    firmware = build_firmware(folder, target, toolchain, profile=profile)
     progress(f"writing it to {target.name}")
     done = flash_firmware(firmware, method, probe=probe, port=port, dry_run=dry_run)
     return FlashResult(

@@ -125,7 +125,7 @@ def run(
     ``inputs``: an ``.npz`` file with ``input_0`` ..., or one array (samples, *shape) a model input; random ones
     without. ``reference``: an ``.npz`` file with ``output_0`` ...; without it the integer interpreter is the reference.
     ``port``: serial port of a real board. ``profile``: count the bytes every operator reads and writes, however long
-    the inference is (on the emulator).
+    the inference is (on the emulator), or ask the board for every operator's ticks.
     Raises UsageError for inputs that do not fit, DeviceError when the run itself fails.
     """
     _check(on, emulator, samples)
@@ -133,7 +133,7 @@ def run(
         with tempfile.TemporaryDirectory(prefix="tinyforge.") as folder:
             made = compile(build, board=board or "emulated_m7", out=Path(folder) / "build", progress=progress)
             if on == "board":
-                flash(made.out, toolchain=toolchain, progress=progress)
+                flash(made.out, toolchain=toolchain, profile=profile, progress=progress)
             target = _Target(on, made.info.board, emulator, toolchain, port, profile)
             return _Run(made.out, target, progress).report(inputs, reference, samples, seed)
     info = load_build_info(Path(build))
@@ -147,6 +147,7 @@ def _layer_json(layer: LayerProfile) -> dict[str, Any]:
         "name": layer.name,
         "kind": layer.kind,
         "instructions": layer.instructions,
+        "cycles": layer.cycles,
         "estimated_cycles": dict(layer.estimated_cycles),
         **dict(zip(("flash_read_bytes", "sram_read_bytes", "written_bytes"), moved, strict=True)),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from tinyforge.cli.options import Build, DryRun, FlashMethod, FlashPort, Json, OtherBoard, Probe, Toolchain
+from tinyforge.cli.options import Build, Counted, DryRun, FlashMethod, FlashPort, Json, OtherBoard, Probe, Toolchain
 
 
 def flash(
@@ -14,6 +14,7 @@ def flash(
     method: FlashMethod = None,
     probe: Probe = None,
     port: FlashPort = None,
+    profile: Counted = False,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
@@ -31,6 +32,7 @@ def flash(
             probe=probe,
             port=port,
             dry_run=dry_run,
+            profile=profile,
             progress=report,
         )
     if json:

@@ -122,7 +122,9 @@ Samples = Annotated[
 Profile = Annotated[
     bool,
     typer.Option(
-        "--profile", help="Every operator: instructions, estimated cycles, bytes read and written (emulator)."
+        "--profile",
+        help="Every operator: instructions, estimated cycles, bytes read and written (emulator); on a board that was "
+        "flashed with --profile: its ticks.",
     ),
 ]
 Port = Annotated[
@@ -149,6 +151,7 @@ FlashPort = Annotated[
     str | None,
     typer.Option("--port", help="Serial port, GDB server (host:port) or drive the method goes through."),
 ]
+Counted = Annotated[bool, typer.Option("--profile", help="Firmware that counts every operator, for run --profile.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the exact commands and write nothing.")]
 
 # report, boards

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tinyforge.api.flash import FlashResult
     from tinyforge.api.run import RunReport
     from tinyforge.codegen.build_info import BuildInfo
+    from tinyforge.device.result import LayerProfile
     from tinyforge.schedule.compare import MemoryRow
 
 _SLOWEST = 8
@@ -131,7 +132,8 @@ def run_view(report: RunReport, profile: bool = False) -> list[Any]:
         shown[f"{core} cycles"] = f"about {cycles:,} (estimate)"
     parts: list[Any] = [facts(shown)]
     if result.layers:
-        parts += [profile_table(report) if profile else _slowest(report)]
+        watched = bool(result.layers[0].estimated_cycles)
+        parts += [profile_table(report) if profile and watched else _slowest(report, None if profile else _SLOWEST)]
     return parts
 
 
@@ -153,17 +155,23 @@ def _stack(report: RunReport) -> str:
     return f"{measured} with the firmware around the model"
 
 
-def _slowest(report: RunReport) -> Any:
-    layers = sorted(report.result.layers, key=lambda layer: -layer.instructions)
-    total = sum(layer.instructions for layer in layers) or 1
-    rows = table("#", "operator", "name", "instructions", "share", right=("#", "instructions", "share"))
-    for layer in layers[:_SLOWEST]:
+def _slowest(report: RunReport, most: int | None) -> Any:
+    """The ``most`` expensive operators (None: all) by what was counted: a board's cycles, else instructions."""
+
+    def cost(layer: LayerProfile) -> int:
+        return layer.instructions if layer.cycles is None else layer.cycles
+
+    layers = sorted(report.result.layers, key=cost, reverse=True)
+    total = sum(cost(layer) for layer in layers) or 1
+    unit = "instructions" if layers[0].cycles is None else "cycles"
+    rows = table("#", "operator", "name", unit, "share", right=("#", unit, "share"))
+    for layer in layers[:most]:
         rows.add_row(
             str(layer.index),
             layer.kind,
             _plain(short(layer.name)),
-            f"{layer.instructions:,}",
-            f"{layer.instructions / total:.1%}",
+            f"{cost(layer):,}",
+            f"{cost(layer) / total:.1%}",
         )
     return rows
 

@@ -13,7 +13,7 @@ from tinyforge.device.client import DeviceClient, DeviceTensor, Hello, RefusedEr
 from tinyforge.device.emulate.process import booted, choose_emulator
 from tinyforge.device.flash.emulated import flash_file, flashed_compiler
 from tinyforge.device.flash.images import flash_content
-from tinyforge.device.result import Array, RunResult, highest, pack_samples, unpack_outputs
+from tinyforge.device.result import Array, LayerProfile, RunResult, highest, pack_samples, unpack_outputs
 from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import DeviceError, UsageError
 from tinyforge.target import Board
@@ -33,28 +33,35 @@ def run_board(
     *,
     port: str | None = None,
     emulator: str | None = None,
+    profile: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run every sample of `inputs` (one array a model input, (samples, *shape)) on the flashed board.
 
     port: serial port of a real board (anything pyserial opens); without it the emulated board is booted from
-    its flash file. emulator: `unicorn` or `qemu`. progress: called with (samples done, samples).
+    its flash file. emulator: `unicorn` or `qemu`. profile: ask for every operator's ticks too.
+    progress: called with (samples done, samples).
     Raises DeviceError when the board is silent, faults, or holds another model.
     """
     info = load_build_info(build_dir)
     if port is not None:
-        return _run_on(port, board, info, inputs, progress)
+        return _run_on(port, board, info, inputs, profile, progress)
     if not board.emulator:
         raise UsageError(f"{board.name} is a real board: give its serial port with --port")
     chosen = choose_emulator(board, emulator)
     with booted(board, flash_file(build_dir, board), chosen) as url:
-        result = _run_on(url, board, info, inputs, progress)
+        result = _run_on(url, board, info, inputs, profile, progress)
     result = replace(result, compiler=flashed_compiler(build_dir, board))
     return _as_instructions(result, board, chosen)
 
 
 def run_booted(
-    firmware: Firmware, inputs: Sequence[Array], emulator: str, progress: Progress | None = None
+    firmware: Firmware,
+    inputs: Sequence[Array],
+    emulator: str,
+    progress: Progress | None = None,
+    *,
+    profile: bool = False,
 ) -> RunResult:
     """Boot `firmware` on a fresh emulated board (`unicorn` or `qemu`) and run over its serial port.
 
@@ -66,7 +73,7 @@ def run_booted(
         flash.write_bytes(content)
         try:
             with booted(firmware.board, flash, emulator) as url:
-                result = _run_on(url, firmware.board, firmware.info, inputs, progress)
+                result = _run_on(url, firmware.board, firmware.info, inputs, profile, progress)
         except DeviceError as error:
             raise DeviceError(_with_function(str(error), firmware)) from error
     result = _as_instructions(result, firmware.board, emulator)
@@ -81,24 +88,37 @@ def _with_function(message: str, firmware: Firmware) -> str:
 
 def _as_instructions(result: RunResult, board: Board, emulator: str) -> RunResult:
     """Emulators count instructions, never cycles: unicorn's timer one a tick, QEMU's clock one a nanosecond."""
-    ticks = result.cycles or 0
-    if emulator == "qemu" and board.qemu is not None:
-        ticks = round(ticks * _NANOSECONDS / board.qemu.cycle_hz)
-    return replace(result, runner=f"board ({emulator})", instructions=ticks, cycles=None)
+    factor = _NANOSECONDS / board.qemu.cycle_hz if emulator == "qemu" and board.qemu is not None else 1
+    layers = tuple(replace(p, instructions=round((p.cycles or 0) * factor), cycles=None) for p in result.layers)
+    total = round((result.cycles or 0) * factor)
+    return replace(result, runner=f"board ({emulator})", instructions=total, cycles=None, layers=layers)
 
 
-def _run_on(url: str, board: Board, info: BuildInfo, inputs: Sequence[Array], progress: Progress | None) -> RunResult:
+def _run_on(
+    url: str,
+    board: Board,
+    info: BuildInfo,
+    inputs: Sequence[Array],
+    profile: bool,
+    progress: Progress | None,
+) -> RunResult:
     client = DeviceClient(SerialTransport(url, board.uart.baud))
     try:
-        return run_client(client, info, inputs, progress)
+        return run_client(client, info, inputs, progress, profile=profile)
     finally:
         client.close()
 
 
 def run_client(
-    client: DeviceClient, info: BuildInfo, inputs: Sequence[Array], progress: Progress | None = None
+    client: DeviceClient,
+    info: BuildInfo,
+    inputs: Sequence[Array],
+    progress: Progress | None = None,
+    *,
+    profile: bool = False,
 ) -> RunResult:
-    """Run samples over an open connection. The first one runs twice, over two arena paints."""
+    """Run samples over an open connection. The first one runs twice, over two arena paints; the profile is that of
+    the second."""
     samples = pack_samples(info, inputs)
     hello = client.hello()
     _check_model(client, hello, info)
@@ -108,6 +128,7 @@ def run_client(
     for paint in PAINTS:
         outputs, cycles = _run_sample(client, hello, info, samples[0], paint)
         marks.append(client.memory().parts_high_water)
+    layers = _profile(client, info) if profile else ()
     raw.append(outputs)
     for done, sample in enumerate(samples[1:], start=1):
         if progress is not None:
@@ -123,6 +144,22 @@ def run_client(
         cycles=cycles if hello.cycle_source != "none" else None,
         arenas_high_water_bytes=highest(marks),
         stack_high_water_bytes=client.memory().stack_high_water,
+        layers=layers,
+    )
+
+
+def _profile(client: DeviceClient, info: BuildInfo) -> tuple[LayerProfile, ...]:
+    try:
+        ticks = client.profile()
+    except RefusedError as refused:
+        raise DeviceError(f"{info.name}: this firmware counts no operators; flash it with: --profile") from refused
+    if len(ticks) != len(info.operators):
+        raise DeviceError(
+            f"the board counts {len(ticks)} operators, this build has {len(info.operators)}; flash it again"
+        )
+    return tuple(
+        LayerProfile(op.index, op.name, op.kind, op.symbol, 0, cycles=spent)
+        for op, spent in zip(info.operators, ticks, strict=True)
     )
 
 

@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class LayerProfile:
-    """Cost of one operator in one inference, helpers it calls included.
+    """Cost of one operator in one inference, helpers it calls included. cycles: measured on a board, else None.
 
     flash_read_bytes, sram_read_bytes, written_bytes: of its data accesses, literals and stack included; None where they
     were not watched.
@@ -32,6 +32,7 @@ class LayerProfile:
     flash_read_bytes: int | None = None
     sram_read_bytes: int | None = None
     written_bytes: int | None = None
+    cycles: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ class RunRequest:
     """What to run. inputs: one array a model input, (samples, *shape).
 
     emulator: `unicorn` or `qemu`, None for the default. port: serial port of a real board. trace: collect every
-    operator's output. profile: watch every data access however long the inference is. progress: called with (samples
-    done, samples) where the runner can tell.
+    operator's output. profile: watch every data access however long the inference is; over a serial line, every
+    operator's ticks. progress: called with (samples done, samples) where the runner can tell.
     """
 
     build_dir: Path
@@ -75,9 +75,17 @@ class EmulatorRunner:
         if only_qemu and request.trace:
             # Only unicorn sees the calls that report operator outputs; the host runs the same kernels' plain C.
             return HostRunner().run(request)
-        firmware = build_firmware(request.build_dir, request.board, request.toolchain, trace=request.trace)
-        if (only_qemu or request.emulator == "qemu") and not request.trace:
-            return RunOutcome(run_booted(firmware, request.inputs, "qemu", request.progress), firmware)
+        booting = (only_qemu or request.emulator == "qemu") and not request.trace
+        firmware = build_firmware(
+            request.build_dir,
+            request.board,
+            request.toolchain,
+            trace=request.trace,
+            profile=request.profile and booting,
+        )
+        if booting:
+            result = run_booted(firmware, request.inputs, "qemu", request.progress, profile=request.profile)
+            return RunOutcome(result, firmware)
         return RunOutcome(run_emulator(firmware, request.inputs, profile=request.profile), firmware)
 
 
@@ -96,6 +104,7 @@ class BoardRunner:
             request.inputs,
             port=request.port,
             emulator=request.emulator,
+            profile=request.profile,
             progress=request.progress,
         )
         return RunOutcome(result)

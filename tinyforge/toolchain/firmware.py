@@ -78,18 +78,20 @@ def build_firmware(
     optimize: str | None = None,
     *,
     trace: bool = False,
+    profile: bool = False,
     defines: Sequence[str] = (),
 ) -> Firmware:
     """Compile and link the model of `build_dir` with the firmware for `board`.
 
     toolchain: `zig` or `gcc`. optimize: level without its dash; default: what the build's objective asks for.
-    trace: report every operator's output (slower, another image).
+    trace: report every operator's output, profile: count every operator's ticks (slower, other images).
     Raises UsageError for a board without firmware, ToolMissing on compiler errors, DoesNotFit when the image is larger
     than the board's memories.
     """
     _check_has_firmware(board)
     info = load_build_info(build_dir)
     optimize = optimize or optimize_level(info)
+    defines = (*defines, *(("TINYFORGE_PROFILE=1",) if profile else ()))
     compiler = arm_compiler(board, toolchain)
     folder = _output_folder(build_dir, board, toolchain, optimize, trace, defines)
     options = _options(build_dir, board, optimize, trace, defines)
@@ -248,6 +250,7 @@ def _firmware_sources(folder: Path, board: Board, options: CompileOptions, trace
         *_bsp_sources(board, small),
         Source(root / "protocol" / "frame.c", small),
         Source(root / "protocol" / "serve.c", small),
+        Source(root / "protocol" / "profile.c", small),
         Source(root / "libc" / "rt.c", runtime),
     ]
 

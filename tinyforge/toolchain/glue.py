@@ -50,6 +50,7 @@ def model_table(info: BuildInfo) -> str:
         output_count=len(outputs),
         arenas=info.arenas,
         arena_bytes=info.arena_bytes,
+        operators=len(info.operators),
         rows=rows,
     )
 

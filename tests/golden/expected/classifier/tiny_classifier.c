@@ -26,6 +26,7 @@ extern const int32_t tiny_classifier_op07_exp[222];
 /* stem: conv2d 1x8x8x2 -> 1x8x8x4 */
 static TF_OP void tiny_classifier_op00_conv2d(const tf_window *w)
 {
+    TF_PROFILE(0);
     for (int32_t y = w[0].rows.lo; y < w[0].rows.hi; ++y) {
         const int8_t *rows0[3];
         tf_rows(rows0, 3, y - 1, 1, 8, ARENA(const int8_t, 32), 16, 0, 0);
@@ -38,6 +39,7 @@ static TF_OP void tiny_classifier_op00_conv2d(const tf_window *w)
 /* spread: depthwise_conv2d 1x8x8x4 -> 1x8x8x4 */
 static TF_OP void tiny_classifier_op01_depthwise_conv2d(const tf_window *w)
 {
+    TF_PROFILE(1);
     for (int32_t y = w[1].rows.lo; y < w[1].rows.hi; ++y) {
         const int8_t *rows0[3];
         tf_rows(rows0, 3, y - 1, 1, 8, ARENA(const int8_t, 160), 20, w[0].row0, 0);
@@ -50,6 +52,7 @@ static TF_OP void tiny_classifier_op01_depthwise_conv2d(const tf_window *w)
 /* mix: conv2d 1x8x8x4 -> 1x4x4x4 */
 static TF_OP void tiny_classifier_op02_conv2d(const tf_window *w)
 {
+    TF_PROFILE(2);
     for (int32_t y = w[2].rows.lo; y < w[2].rows.hi; ++y) {
         const int8_t *rows0[2];
         tf_rows(rows0, 2, y * 2, 1, 8, ARENA(const int8_t, 260), 16, w[1].row0, 0);
@@ -62,6 +65,7 @@ static TF_OP void tiny_classifier_op02_conv2d(const tf_window *w)
 /* again: conv2d 1x4x4x4 -> 1x4x4x4 */
 static TF_OP void tiny_classifier_op03_conv2d(void)
 {
+    TF_PROFILE(3);
     for (int32_t y = 0; y < 1; ++y) {
         const int8_t *rows0[1];
         tf_rows(rows0, 1, y, 1, 1, ARENA(const int8_t, 0), 64, 0, 0);
@@ -74,6 +78,7 @@ static TF_OP void tiny_classifier_op03_conv2d(void)
 /* join: add 1x4x4x4 -> 1x4x4x4 */
 static TF_OP void tiny_classifier_op04_add(void)
 {
+    TF_PROFILE(4);
     for (int32_t y = 0; y < 1; ++y) {
         const int8_t *rows0[1];
         tf_rows(rows0, 1, y, 1, 1, ARENA(const int8_t, 0), 64, 0, 0);
@@ -88,6 +93,7 @@ static TF_OP void tiny_classifier_op04_add(void)
 /* average: mean 1x4x4x4 -> 1x4 */
 static TF_OP void tiny_classifier_op05_mean(void)
 {
+    TF_PROFILE(5);
     tf_sum_rows_s8_begin(ARENA(void, 68), /*channels*/ 4, /*offset*/ -16, /*multiplier*/ 1073741824, /*shift*/ 3, /*add*/ 12, /*rounding*/ 3);
     for (int32_t y = 0; y < 4; ++y) {
         const int8_t *rows0[1];
@@ -101,6 +107,7 @@ static TF_OP void tiny_classifier_op05_mean(void)
 /* dense: fully_connected 1x4 -> 1x3 */
 static TF_OP void tiny_classifier_op06_fully_connected(void)
 {
+    TF_PROFILE(6);
     tf_fully_connected_packed_s8(ARENA(const int8_t, 64), ARENA(int8_t, 0), tiny_classifier_op06_packed, ARENA(void, 4), /*batch*/ 1, /*in_n*/ 4, /*out_n*/ 3, /*group*/ 2, /*line*/ 8, /*lo*/ -128, /*hi*/ 127);
     TF_TRACE(6, 0, ARENA(int8_t, 0), 0, 3);
 }
@@ -108,6 +115,7 @@ static TF_OP void tiny_classifier_op06_fully_connected(void)
 /* answer: softmax 1x3 -> 1x3 */
 static TF_OP void tiny_classifier_op07_softmax(void)
 {
+    TF_PROFILE(7);
     tf_softmax_s8(ARENA(const int8_t, 0), ARENA(int8_t, 0), tiny_classifier_op07_exp, /*entries*/ 222, /*rows*/ 1, /*depth*/ 3);
     TF_TRACE(7, 0, ARENA(int8_t, 0), 0, 3);
 }

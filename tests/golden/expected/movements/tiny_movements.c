@@ -20,6 +20,7 @@ _Alignas(16) uint8_t TINY_MOVEMENTS_ARENA[TINY_MOVEMENTS_ARENA_BYTES];
 /* split: split 1x4x5x4 -> 1x4x5x1 1x4x5x3 */
 static TF_OP void tiny_movements_op00_split(void)
 {
+    TF_PROFILE(0);
     for (int32_t y = 0; y < 1; ++y) {
         const int8_t *rows0[1];
         tf_rows(rows0, 1, y, 1, 1, ARENA(const int8_t, 80), 80, 0, 0);
@@ -35,6 +36,7 @@ static TF_OP void tiny_movements_op00_split(void)
 /* pad: pad 1x4x5x1 -> 1x5x7x1 */
 static TF_OP void tiny_movements_op01_pad(void)
 {
+    TF_PROFILE(1);
     for (int32_t y = 0; y < 5; ++y) {
         const int8_t *rows0[1];
         tf_rows(rows0, 1, y - 1, 1, 4, ARENA(const int8_t, 60), 5, 0, 0);
@@ -47,6 +49,7 @@ static TF_OP void tiny_movements_op01_pad(void)
 /* resize: resize_bilinear 1x4x5x3 -> 1x5x7x3 */
 static TF_OP void tiny_movements_op02_resize_bilinear(void)
 {
+    TF_PROFILE(2);
     for (int32_t y = 0; y < 5; ++y) {
         const int8_t *rows0[2];
         tf_rows(rows0, 2, tf_floor_div(y * 819 - 103, 1024), 1, 4, ARENA(const int8_t, 0), 15, 0, 0);
@@ -59,6 +62,7 @@ static TF_OP void tiny_movements_op02_resize_bilinear(void)
 /* concat: concatenation 1x5x7x1 -> 1x5x7x4 */
 static TF_OP void tiny_movements_op03_concatenation(void)
 {
+    TF_PROFILE(3);
     for (int32_t y = 0; y < 1; ++y) {
         const int8_t *rows0[1];
         tf_rows(rows0, 1, y, 1, 1, ARENA(const int8_t, 140), 35, 0, 0);
@@ -74,6 +78,7 @@ static TF_OP void tiny_movements_op03_concatenation(void)
 /* turn: transpose 1x5x7x4 -> 1x4x5x7 */
 static TF_OP void tiny_movements_op04_transpose(void)
 {
+    TF_PROFILE(4);
     tf_copy_nd(ARENA(const int8_t, 0), ARENA(int8_t, 140), /*in_at*/ 0, /*out_at*/ 0, /*n0*/ 1, /*is0*/ 0, /*os0*/ 0, /*n1*/ 1, /*is1*/ 0, /*os1*/ 0, /*n2*/ 1, /*is2*/ 0, /*os2*/ 0, /*n3*/ 1, /*is3*/ 0, /*os3*/ 0, /*n4*/ 4, /*is4*/ 1, /*os4*/ 35, /*n5*/ 35, /*is5*/ 4, /*os5*/ 1, /*run*/ 1);
     TF_TRACE(4, 0, ARENA(int8_t, 140), 0, 140);
 }

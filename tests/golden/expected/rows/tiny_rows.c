@@ -18,6 +18,7 @@ extern const int32_t tiny_rows_op02_packed[23];
 /* edge: conv2d 1x9x6x1 -> 1x9x6x3 */
 static TF_OP void tiny_rows_op00_conv2d(const tf_window *w)
 {
+    TF_PROFILE(0);
     for (int32_t y = w[0].rows.lo; y < w[0].rows.hi; ++y) {
         const int8_t *rows0[3];
         tf_rows(rows0, 3, y - 1, 1, 9, ARENA(const int8_t, 268), 6, 0, 4);
@@ -30,6 +31,7 @@ static TF_OP void tiny_rows_op00_conv2d(const tf_window *w)
 /* pool: max_pool2d 1x9x6x3 -> 1x5x3x3 */
 static TF_OP void tiny_rows_op01_max_pool2d(const tf_window *w)
 {
+    TF_PROFILE(1);
     for (int32_t y = w[1].rows.lo; y < w[1].rows.hi; ++y) {
         const int8_t *rows0[2];
         tf_rows(rows0, 2, y * 2, 1, 9, ARENA(const int8_t, 216), 18, w[0].row0, 0);
@@ -42,6 +44,7 @@ static TF_OP void tiny_rows_op01_max_pool2d(const tf_window *w)
 /* deep: conv2d 1x5x3x3 -> 1x5x3x2 */
 static TF_OP void tiny_rows_op02_conv2d(const tf_window *w)
 {
+    TF_PROFILE(2);
     for (int32_t y = w[2].rows.lo; y < w[2].rows.hi; ++y) {
         const int8_t *rows0[3];
         tf_rows(rows0, 3, y - 1, 1, 5, ARENA(const int8_t, 292), 9, 0, 3);
