@@ -14,6 +14,7 @@ import numpy as np
 from tinyforge.codegen.generate import generate, lower_graph
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import Placement
+from tinyforge.ir.program import Isa
 from tinyforge.ir.types import Array
 from tinyforge.memory.layouts import whole_layout
 from tinyforge.schedule.types import LayerStage, Schedule
@@ -48,13 +49,13 @@ class StackedPlan:
     arena_bytes: int
 
 
-def stacked_plan(graph: Graph) -> StackedPlan:
+def stacked_plan(graph: Graph, isa: Isa = Isa.PORTABLE) -> StackedPlan:
     at, placements, scratch = 0, {}, {}
     for tensor in graph.tensors.values():
         if not tensor.is_constant:
             placements[tensor.name] = Placement(at, tensor.type.nbytes, whole_layout(tensor.type))
             at += -(-tensor.type.nbytes // 16) * 16
-    for i, call in enumerate(lower_graph(graph)):
+    for i, call in enumerate(lower_graph(graph, isa)):
         scratch[i] = at
         at += -(-call.scratch_bytes // 16) * 16
     return StackedPlan(placements, scratch, max(at, 16))
@@ -66,7 +67,7 @@ def layerwise(graph: Graph) -> Schedule:
 
 class HostModels:
     """Several graphs in one shared library. ``defines`` e.g. ("-DTF_FORCE_DSP",); ``plans``: other placements than
-    a buffer of its own for every tensor; ``schedules``: others than whole layers."""
+    a buffer of its own for every tensor; ``schedules``: others than whole layers; ``isa``: lowered for."""
 
     def __init__(
         self,
@@ -75,13 +76,14 @@ class HostModels:
         defines: Sequence[str] = (),
         plans: Sequence[StackedPlan] | None = None,
         schedules: Sequence[Schedule] | None = None,
+        isa: Isa = Isa.PORTABLE,
     ) -> None:
         self.graphs = list(graphs)
         sources = []
         for i, graph in enumerate(graphs):
-            plan = plans[i] if plans else stacked_plan(graph)
+            plan = plans[i] if plans else stacked_plan(graph, isa)
             schedule = schedules[i] if schedules else layerwise(graph)
-            tree = generate(graph, schedule, plan, lower_graph(graph), f"m{i}")
+            tree = generate(graph, schedule, plan, lower_graph(graph, isa), f"m{i}")
             for name, text in tree.files.items():
                 (folder / name).write_text(text)
             sources += [f"m{i}.c", f"m{i}_weights.c"]

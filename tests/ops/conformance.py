@@ -7,11 +7,12 @@
 Checked, integer for integer: infer gives the declared shapes; LiteRT's reference kernels == compute; compute on random
 windows == the slice of the whole; the C kernel natively under UBSan == compute, portable and with emulated DSP
 instructions, in buffers of its own and, where the kernel allows it, in place, and in random patches; the firmware of
-four emulated cores == compute (marked slow).
+six emulated cores == compute (marked slow).
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +24,11 @@ from tests.c_host import HostModels, layerwise, stacked_plan
 from tests.ops.merged import BOARDS, emulate, has_variant, in_place_plan, merged, patches
 from tests.tflite_writer import litert_outputs, write_tflite
 from tinyforge.ir.graph import Graph, Node, Tensor
+from tinyforge.ir.program import Isa
 from tinyforge.ir.types import Array, DType, Quant, TensorType
 from tinyforge.ir.window import Interval, Window
 from tinyforge.ops.base import Op, Piece, input_window
+from tinyforge.target import load_board
 
 WINDOWS_PER_CASE = 4
 
@@ -188,7 +191,7 @@ class OpConformance:
                 sliced = [w[:, r.lo : r.hi, c.lo : c.hi] for w in whole]
                 assert_equal(compute_window(case.graph, case.inputs, window), sliced, case, f"{window}")
 
-    @pytest.mark.parametrize("variant", ["portable", "dsp", "in_place", "patches", "dsp_patches"])
+    @pytest.mark.parametrize("variant", ["portable", "dsp", "mve", "in_place", "patches", "dsp_patches", "mve_patches"])
     def test_host_c(
         self,
         variant: str,
@@ -200,11 +203,12 @@ class OpConformance:
         if not chosen:
             pytest.skip(f"no case of this operator has a {variant} form")
         graph = merged([c.graph for c, _ in chosen])
-        plan = in_place_plan(graph) if variant == "in_place" else stacked_plan(graph)
+        isa = Isa.MVE if "mve" in variant else Isa.PORTABLE
+        plan = in_place_plan(graph) if variant == "in_place" else stacked_plan(graph, isa)
         rng = np.random.default_rng(self.seed + 2)
         schedule = patches(rng, graph) if "patches" in variant else layerwise(graph)
         defines = ["-DTF_FORCE_DSP"] if "dsp" in variant else []
-        model = HostModels(tmp_path, [graph], defines, [plan], [schedule])
+        model = HostModels(tmp_path, [graph], defines, [plan], [schedule], isa)
         outputs = model.run(0, [x for c, _ in chosen for x in c.inputs])
         self._compare(outputs, chosen, variant)
 
@@ -214,6 +218,8 @@ class OpConformance:
         chosen = [(c, e) for c, e in zip(suite, expected, strict=True) if not c.no_c]
         if not chosen:
             pytest.skip("no case of this operator has a kernel")
+        if not load_board(board).core.unicorn_model and shutil.which("qemu-system-arm") is None:
+            pytest.skip("no qemu-system-arm")
         graph = merged([c.graph for c, _ in chosen])
         outputs = emulate(tmp_path / "build", graph, [x for c, _ in chosen for x in c.inputs], board)
         self._compare(outputs, chosen, board)

@@ -13,16 +13,17 @@ from tinyforge.codegen.build_info import BankUse, BuildInfo, FlashBytes, Operato
 from tinyforge.codegen.generate import generate, lower_graph
 from tinyforge.codegen.headers import header_closure
 from tinyforge.codegen.names import op_symbol
+from tinyforge.device.board import run_booted
 from tinyforge.device.emulate.run import run_emulator
 from tinyforge.ir.graph import Graph, Tensor
-from tinyforge.ir.program import KernelCall
+from tinyforge.ir.program import Isa, KernelCall
 from tinyforge.ir.schedule import FusedStage, LayerStage, Schedule, Stage
 from tinyforge.ir.types import Array
 from tinyforge.ops.stage_windows import stage_nodes, walk_stage
 from tinyforge.target import load_board
 from tinyforge.toolchain.firmware import build_firmware
 
-BOARDS = ("emulated_m0plus", "emulated_m4", "emulated_m7", "emulated_m33")
+BOARDS = ("emulated_m0plus", "emulated_m3", "emulated_m4", "emulated_m7", "emulated_m33", "mps3_an547")
 
 
 def merged(graphs: Sequence[Graph]) -> Graph:
@@ -46,11 +47,11 @@ def _shareable(graph: Graph, node: int, call: KernelCall) -> list[int]:
     return [i for i in call.in_place if not ins[i].is_constant] if len(graph.nodes[node].outputs) == 1 else []
 
 
-def in_place_plan(graph: Graph) -> StackedPlan:
+def in_place_plan(graph: Graph, isa: Isa = Isa.PORTABLE) -> StackedPlan:
     """Every output lies in the buffer of an input where the kernel allows that."""
-    plan = stacked_plan(graph)
+    plan = stacked_plan(graph, isa)
     placements = dict(plan.placements)
-    for i, call in enumerate(lower_graph(graph)):
+    for i, call in enumerate(lower_graph(graph, isa)):
         allowed = _shareable(graph, i, call)
         if allowed:
             node = graph.nodes[i]
@@ -73,8 +74,10 @@ def patches(rng: np.random.Generator, graph: Graph) -> Schedule:
 
 
 def has_variant(graph: Graph, variant: str) -> bool:
-    """Whether a single-operator graph has a DSP path, an in-place form, pieces."""
+    """Whether a single-operator graph has a DSP path, a Helium form, an in-place form, pieces."""
     call = lower_graph(graph)[0]
+    if "mve" in variant and lower_graph(graph, Isa.MVE)[0].kernel == call.kernel:
+        return False
     if "patches" in variant and stage_nodes(graph, 0, 0) is None:
         return False
     if "dsp" in variant:
@@ -85,13 +88,15 @@ def has_variant(graph: Graph, variant: str) -> bool:
 def emulate(folder: Path, graph: Graph, inputs: Sequence[Array], board: str) -> list[Array]:
     """Outputs of the graph's firmware on an emulated board, memory accesses checked."""
     folder.mkdir(parents=True, exist_ok=True)
-    plan = stacked_plan(graph)
-    tree = generate(graph, layerwise(graph), plan, lower_graph(graph), "suite")
+    target = load_board(board)
+    plan = stacked_plan(graph, target.isa)
+    tree = generate(graph, layerwise(graph), plan, lower_graph(graph, target.isa), "suite")
     for name, text in tree.files.items():
         (folder / name).write_text(text)
     save_build_info(_build_info(graph, plan, board), folder)
-    firmware = build_firmware(folder, load_board(board))
-    result = run_emulator(firmware, [np.asarray(x)[None] for x in inputs])
+    firmware = build_firmware(folder, target)
+    samples = [np.asarray(x)[None] for x in inputs]
+    result = run_emulator(firmware, samples) if target.core.unicorn_model else run_booted(firmware, samples, "qemu")
     assert result.out_of_bounds_accesses == 0, result.violations
     return [out[0] for out in result.outputs]
 

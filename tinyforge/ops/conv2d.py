@@ -10,11 +10,12 @@ import numpy as np
 
 from tinyforge.ir.fixed_point import requantize
 from tinyforge.ir.graph import Tensor
-from tinyforge.ir.program import KernelCall, RowInput, Table
+from tinyforge.ir.program import Isa, KernelCall, RowInput, Table
 from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import AxisMap, Window, conv_axis
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_piece, require, require_int8
 from tinyforge.ops.packing import STEP, Packed, pack_matmul, steps_of
+from tinyforge.ops.packing_mve import PackedMve, pack_matmul_mve
 from tinyforge.ops.proofs import FULL, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range
 from tinyforge.ops.scaling import channel_multipliers, folded_bias, weights_without_zero
@@ -55,10 +56,8 @@ class Conv2D(Op):
         require(ins[0].shape[0] == 1, "conv2d: batch must be 1")
 
     def axes(self, ins: Sequence[Tensor], outs: Sequence[Tensor], index: int) -> tuple[AxisMap, AxisMap] | None:
-        _, kh, kw, _ = ins[1].shape
-        top, _, left, _ = self.padding
-        rows = conv_axis(kh, self.stride[0], top, self.dilation[0])
-        return rows, conv_axis(kw, self.stride[1], left, self.dilation[1])
+        source = self._row_inputs(ins)[0]
+        return source.rows, source.cols
 
     def macs(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
         return outs[0].type.elements * ins[1].type.elements // ins[1].shape[0]
@@ -93,15 +92,13 @@ class Conv2D(Op):
         return acc.astype(np.int64).reshape(1, oh, ow, -1)
 
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
-        axes = self.axes(ins, outs, 0)
-        assert axes is not None
         rescale = self._rescale(ins, outs)
-        oc, kh, _, _ = ins[1].shape
+        oc = ins[1].shape[0]
         call = KernelCall(
             kernel="",
             header="",
             form="rows",
-            inputs=(RowInput(0, kh, axes[0], axes[1], self.dilation[0]),),
+            inputs=self._row_inputs(ins),
             merge_rows=self._pointwise(ins),
         )
         packed = pack_matmul(weights_without_zero(ins).reshape(oc, -1), folded_bias(ins), rescale, GROUP)
@@ -109,9 +106,45 @@ class Conv2D(Op):
             return self._packed_call(call, ins, packed)
         return self._plain_call(call, ins, outs, rescale)
 
+    def lower_for(self, isa: Isa, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
+        packed = None
+        if isa is Isa.MVE:
+            weights = weights_without_zero(ins).reshape(ins[1].shape[0], -1)
+            packed = pack_matmul_mve(weights, folded_bias(ins), self._rescale(ins, outs))
+        return self.lower(ins, outs) if packed is None else self._mve_call(ins, packed)
+
+    def _mve_call(self, ins: Sequence[Tensor], packed: PackedMve) -> KernelCall:
+        oc, kh, kw, c = ins[1].shape
+        tail = (("rounding", packed.rounding.value), ("lo", packed.lo), ("hi", packed.hi))
+        call = KernelCall(
+            kernel="tf_conv2d_mve_s8",
+            header="tf_conv2d_mve_s8.h",
+            form="rows",
+            inputs=self._row_inputs(ins),
+            tables=(Table("packed", "int32_t", packed.stream, 8),),
+            proofs=(packed.proof,),
+            literals=(("kh", kh), *self._shape_literals(ins), ("at_once", 2), *tail),
+            scratch_bytes=2 * kh * kw * c,
+            merge_rows=self._pointwise(ins),
+        )
+        if not self._pointwise(ins):
+            return call
+        return replace(
+            call, kernel="tf_pointwise_mve_s8", literals=(("in_c", c), ("out_c", oc), *tail), scratch_bytes=0
+        )
+
+    def _row_inputs(self, ins: Sequence[Tensor]) -> tuple[RowInput, ...]:
+        _, kh, kw, _ = ins[1].shape
+        rows = conv_axis(kh, self.stride[0], self.padding[0], self.dilation[0])
+        cols = conv_axis(kw, self.stride[1], self.padding[2], self.dilation[1])
+        return (RowInput(0, kh, rows, cols, self.dilation[0]),)
+
     def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
         if ins[1].type.zero_point or not call.scratch_bytes:
             return ()
+        if call.kernel == "tf_conv2d_mve_s8":
+            literals = tuple((name, 1 if name == "at_once" else value) for name, value in call.literals)
+            return (replace(call, literals=literals, scratch_bytes=call.scratch_bytes // 2),)
         most, scratch, _ = self._gathering(ins, 0)
         literals = tuple((name, most if name == "most" else value) for name, value in call.literals)
         return (replace(call, literals=literals, scratch_bytes=scratch),)

@@ -10,12 +10,14 @@ import numpy as np
 
 from tinyforge.ir.fixed_point import requantize
 from tinyforge.ir.graph import Tensor
-from tinyforge.ir.program import KernelCall, RowInput, Table
+from tinyforge.ir.program import Isa, KernelCall, RowInput, Table
 from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import AxisMap, Window, conv_axis
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_piece, require, require_int8
 from tinyforge.ops.conv2d import out_extent
-from tinyforge.ops.depthwise_planes import MAX_ROWS, pack_constants, plane_layout
+from tinyforge.ops.depthwise_planes import MAX_ROWS, Planes, pack_constants, plane_layout
+from tinyforge.ops.packing_mve import SCRATCH_LIMIT as MVE_SCRATCH_LIMIT
+from tinyforge.ops.packing_mve import MvePlanes, pack_depthwise_mve, plane_layout_mve
 from tinyforge.ops.requant import Rescale, accumulator_range
 from tinyforge.ops.scaling import channel_multipliers, weights_without_zero
 
@@ -50,10 +52,8 @@ class DepthwiseConv2D(Op):
         require(ins[0].shape[0] == 1, "depthwise_conv2d: batch must be 1")
 
     def axes(self, ins: Sequence[Tensor], outs: Sequence[Tensor], index: int) -> tuple[AxisMap, AxisMap] | None:
-        _, kh, kw, _ = ins[1].shape
-        top, _, left, _ = self.padding
-        rows = conv_axis(kh, self.stride[0], top, self.dilation[0])
-        return rows, conv_axis(kw, self.stride[1], left, self.dilation[1])
+        source = self._row_inputs(ins)[0]
+        return source.rows, source.cols
 
     def macs(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
         return outs[0].type.elements * ins[1].shape[1] * ins[1].shape[2]
@@ -86,10 +86,8 @@ class DepthwiseConv2D(Op):
         return acc
 
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
-        axes = self.axes(ins, outs, 0)
-        assert axes is not None
         _, kh, kw, _ = ins[1].shape
-        rows = (RowInput(0, kh, axes[0], axes[1], self.dilation[0]),)
+        rows = self._row_inputs(ins)
         shape = (
             ("kh", kh),
             ("kw", kw),
@@ -119,11 +117,60 @@ class DepthwiseConv2D(Op):
             ),
         )
 
+    def lower_for(self, isa: Isa, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
+        _, kh, kw, channels = ins[1].shape
+        packed = None
+        if isa is Isa.MVE and self.multiplier == 1 and (self.dilation[1] == 1 or kw == 1):
+            packed = pack_depthwise_mve(weights_without_zero(ins)[0], folded_bias(ins), self._rescale(ins, outs))
+        if packed is None:
+            return self.lower(ins, outs)
+        layout = plane_layout_mve(kh, kw, self.stride[1], outs[0].shape[2], channels, MVE_SCRATCH_LIMIT)
+        return KernelCall(
+            kernel="tf_depthwise_mve_s8",
+            header="tf_depthwise_mve_s8.h",
+            form="rows",
+            inputs=self._row_inputs(ins),
+            tables=(Table("packed", "int32_t", packed.stream, 8),),
+            proofs=(packed.proof,),
+            scratch_bytes=layout.scratch_bytes,
+            literals=(
+                ("kh", kh),
+                ("kw", kw),
+                ("in_w", ins[0].shape[2]),
+                ("in_c", channels),
+                ("stride_w", self.stride[1]),
+                ("pad_left", self.padding[2]),
+                ("in_zero", ins[0].type.zero_point),
+                ("block", layout.block),
+                ("plane", layout.plane),
+                ("rounding", packed.rounding.value),
+                ("lo", packed.lo),
+                ("hi", packed.hi),
+            ),
+        )
+
+    def _row_inputs(self, ins: Sequence[Tensor]) -> tuple[RowInput, ...]:
+        _, kh, kw, _ = ins[1].shape
+        rows = conv_axis(kh, self.stride[0], self.padding[0], self.dilation[0])
+        cols = conv_axis(kw, self.stride[1], self.padding[2], self.dilation[1])
+        return (RowInput(0, kh, rows, cols, self.dilation[0]),)
+
+    def _rescale(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> Rescale:
+        channels = ins[1].shape[3]
+        w, bias = weights_without_zero(ins)[0], folded_bias(ins)
+        multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, channels)
+        lo, hi = activation_range(self.activation, outs[0].type)
+        reach = accumulator_range(w.reshape(-1, channels).T, bias)
+        return Rescale(multiplier, shift, outs[0].type.zero_point, lo, hi, *reach)
+
     def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
         if ins[1].type.zero_point or not call.scratch_bytes:
             return ()
         _, kh, kw, _ = ins[1].shape
-        layout = plane_layout(kh, kw, self.stride[1], outs[0].shape[2], ins[0].shape[3], self.padding[2], 0)
+        stride, width, channels = self.stride[1], outs[0].shape[2], ins[0].shape[3]
+        layout: Planes | MvePlanes = plane_layout(kh, kw, stride, width, channels, self.padding[2], 0)
+        if call.kernel == "tf_depthwise_mve_s8":
+            layout = plane_layout_mve(kh, kw, stride, width, channels, 0)
         fields = {"block": layout.block, "plane": layout.plane}
         literals = tuple((name, fields.get(name, value)) for name, value in call.literals)
         return (replace(call, literals=literals, scratch_bytes=layout.scratch_bytes),)
@@ -145,14 +192,11 @@ class DepthwiseConv2D(Op):
         shape: tuple[tuple[str, int], ...],
     ) -> KernelCall:
         """Through channel planes: row pairs as lanes of words, two taps an instruction."""
-        _, kh, kw, channels = ins[1].shape
+        _, kh, kw, _ = ins[1].shape
         stride, pad = self.stride[1], self.padding[2]
         layout = plane_layout(kh, kw, stride, outs[0].shape[2], ins[0].shape[3], pad)
         w, bias = weights_without_zero(ins)[0], folded_bias(ins)
-        multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, channels)
-        lo, hi = activation_range(self.activation, outs[0].type)
-        zero = outs[0].type.zero_point
-        rescale = Rescale(multiplier, shift, zero, lo, hi, *accumulator_range(w.reshape(-1, channels).T, bias))
+        rescale = self._rescale(ins, outs)
         packed = pack_constants(w, bias, rescale, stride, layout.par)
         return KernelCall(
             kernel="tf_depthwise_planar_s8",
@@ -173,9 +217,9 @@ class DepthwiseConv2D(Op):
                 ("form", packed.form),
                 ("shift", packed.shift),
                 ("rounding", packed.rounding),
-                ("out_zero", zero),
-                ("lo", lo),
-                ("hi", hi),
+                ("out_zero", rescale.zero),
+                ("lo", rescale.lo),
+                ("hi", rescale.hi),
             ),
         )
 

@@ -9,11 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from tinyforge.ir.graph import Tensor
-from tinyforge.ir.program import KernelCall, Table
+from tinyforge.ir.program import Isa, KernelCall, Table
 from tinyforge.ir.types import Array
 from tinyforge.ir.window import Window
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, require, require_int8
 from tinyforge.ops.packing import STEP, pack_matmul, steps_of
+from tinyforge.ops.packing_mve import pack_matmul_mve
 from tinyforge.ops.proofs import SHORT, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range, requantize_real, short_form, thresholds
 from tinyforge.ops.scaling import channel_multipliers, channel_scales, folded_bias, weights_without_zero
@@ -105,6 +106,22 @@ class FullyConnected(Op):
         n_out, n_in = ins[1].shape
         group = _group(n_out)
         return _scratch_bytes(n_in, group) if n_out >= group else 0
+
+    def lower_for(self, isa: Isa, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
+        weights = weights_without_zero(ins)
+        packed = pack_matmul_mve(weights, folded_bias(ins), _rescale(self, ins, outs)) if isa is Isa.MVE else None
+        if packed is None:
+            return self.lower(ins, outs)
+        n_out, n_in = weights.shape
+        clamp = (("rounding", packed.rounding.value), ("lo", packed.lo), ("hi", packed.hi))
+        return KernelCall(
+            kernel="tf_fully_connected_mve_s8",
+            header="tf_fully_connected_mve_s8.h",
+            form="flat",
+            tables=(Table("packed", "int32_t", packed.stream, 8),),
+            proofs=(packed.proof,),
+            literals=(("batch", outs[0].type.elements // n_out), ("in_n", n_in), ("out_n", n_out), *clamp),
+        )
 
 
 def _group(n_out: int) -> int:
