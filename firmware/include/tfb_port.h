@@ -5,7 +5,13 @@
 #include <stdint.h>
 
 /* Sources of the cycle count, as HELLO reports them. */
-typedef enum { TFB_CYCLES_NONE = 0, TFB_CYCLES_DWT = 1, TFB_CYCLES_SYSTICK = 2, TFB_CYCLES_TIMER = 3 } tfb_cycle_source;
+typedef enum {
+    TFB_CYCLES_NONE = 0,
+    TFB_CYCLES_DWT = 1,
+    TFB_CYCLES_SYSTICK = 2,
+    TFB_CYCLES_TIMER = 3,
+    TFB_CYCLES_MCYCLE = 4
+} tfb_cycle_source;
 
 /* bsp/<board>: clocks and the serial port. */
 void tfb_bsp_init(void);

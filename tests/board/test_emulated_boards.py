@@ -14,7 +14,7 @@ from tinyforge.device.emulate.run import run_emulator
 from tinyforge.device.flash import flash_firmware
 from tinyforge.errors import DeviceError, UsageError
 from tinyforge.paths import boards_dir
-from tinyforge.target import load_board
+from tinyforge.target import Board, load_board
 from tinyforge.toolchain.firmware import build_firmware
 
 INPUTS = toy_inputs(3)
@@ -27,14 +27,26 @@ QEMU_BOARDS = (
     "mps2_an386",
     "mps2_an500",
     "mps3_an547",
+    "qemu_rv32_virt",
     "stm32f405",
 )
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="no qemu-system-arm")
 needs_gcc = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no arm-none-eabi-gcc")
 
 
+def skip_without_tools(board: Board, toolchain: str) -> None:
+    """RISC-V has an emulator and a gcc of its own."""
+    wanted = ["qemu-system-riscv32"] if board.core.is_riscv else []
+    wanted += ["riscv64-unknown-elf-gcc"] if board.core.is_riscv and toolchain == "gcc" else []
+    for program in wanted:
+        if shutil.which(program) is None:
+            pytest.skip(f"no {program}")
+
+
 def check(folder: Path, board_name: str, toolchain: str, emulator: str, rows: bool = False) -> None:
     board = load_board(board_name)
+    if emulator == "qemu":
+        skip_without_tools(board, toolchain)
     build = write_toy_build(folder / "toy", rows=rows)
     firmware = build_firmware(build, board, toolchain)
     report = flash_firmware(firmware)
@@ -111,12 +123,14 @@ def test_own_board_file_with_two_banks(tmp_path: Path) -> None:
 
 @needs_qemu
 @pytest.mark.qemu
-@pytest.mark.parametrize("board", ["emulated_m0plus", "mps2_an386", "mps3_an547", "stm32f405"])
+@pytest.mark.parametrize("board", ["emulated_m0plus", "mps2_an386", "mps3_an547", "qemu_rv32_virt", "stm32f405"])
 def test_hard_faults_are_reported_by_the_firmware(tmp_path: Path, board: str) -> None:
     """QEMU takes the exception as the chip would; the handler's line names PC and cause."""
+    skip_without_tools(load_board(board), "zig")
     build = write_toy_build(tmp_path / "toy", bug="wild")
     source = build / "toy.c"
-    source.write_text(source.read_text().replace("0x3ffffff0u", "0x5ffffff0u"))
+    nothing_there = "0x1ffffff0u" if load_board(board).core.is_riscv else "0x5ffffff0u"
+    source.write_text(source.read_text().replace("0x3ffffff0u", nothing_there))
     with pytest.raises(DeviceError, match=r"stopped: FAULT pc=.* at 0x.* \(toy_op01_fully_connected"):
         run_booted(build_firmware(build, load_board(board)), [INPUTS], "qemu")
 

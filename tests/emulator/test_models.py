@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 import tinyforge
 from tests.shared import COMPILED, DIGITS, DIGITS_GOLDEN, MLPERF, golden, shared_model
+from tinyforge.target import load_board
 
 # Millions of executed instructions on the Cortex-M7, never to be exceeded again.
 INSTRUCTION_LIMITS = {
@@ -47,3 +49,48 @@ def test_mlperf_on_other_cores(name: str, board: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("board", ["emulated_m0plus", "emulated_m3", "emulated_m4", "emulated_m7", "emulated_m33"])
 def test_digits_on_every_core(board: str, tmp_path: Path) -> None:
     check(DIGITS, DIGITS_GOLDEN, board, tmp_path / "build", samples=3)
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("board", ["mps3_an547", "qemu_rv32_virt"])
+def test_digits_on_cores_only_qemu_has(board: str, tmp_path: Path) -> None:
+    program = "qemu-system-riscv32" if load_board(board).core.is_riscv else "qemu-system-arm"
+    if shutil.which(program) is None:
+        pytest.skip(f"no {program}")
+    built = tinyforge.compile(DIGITS, board=board, out=tmp_path / "build")
+    report = tinyforge.run(built.out, inputs=DIGITS_GOLDEN, reference=DIGITS_GOLDEN, samples=3)
+    assert report.ok, report.explanation
+    assert report.arena_linked_bytes == built.info.arena_bytes
+    assert 0 < report.result.arena_high_water_bytes <= built.info.arena_bytes
+
+
+# Millions of executed instructions on the Cortex-M55, protocol around the call included.
+HELIUM_LIMITS = {
+    "mlperf_ad_toycar_int8": 0.06,
+    "mlperf_ic_resnet8_int8": 2.6,
+    "mlperf_kws_dscnn_int8": 0.9,
+    "mlperf_vww96_mobilenetv1_int8": 2.0,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", COMPILED)
+def test_helium(name: str, tmp_path: Path) -> None:
+    if shutil.which("qemu-system-arm") is None:
+        pytest.skip("no qemu-system-arm")
+    built = tinyforge.compile(shared_model(name), board="mps3_an547", out=tmp_path / "build")
+    report = tinyforge.run(built.out, inputs=golden(name), reference=golden(name), samples=1)
+    assert report.ok, report.explanation
+    assert report.result.instructions <= HELIUM_LIMITS.get(name, 1e9) * 1e6
+
+
+@pytest.mark.slow
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", MLPERF)
+def test_riscv(name: str, tmp_path: Path) -> None:
+    if shutil.which("qemu-system-riscv32") is None:
+        pytest.skip("no qemu-system-riscv32")
+    built = tinyforge.compile(shared_model(name), board="qemu_rv32_virt", out=tmp_path / "build")
+    report = tinyforge.run(built.out, inputs=golden(name), reference=golden(name), samples=1)
+    assert report.ok, report.explanation

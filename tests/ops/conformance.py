@@ -7,7 +7,7 @@
 Checked, integer for integer: infer gives the declared shapes; LiteRT's reference kernels == compute; compute on random
 windows == the slice of the whole; the C kernel natively under UBSan == compute, portable and with emulated DSP
 instructions, in buffers of its own and, where the kernel allows it, in place, and in random patches; the firmware of
-six emulated cores == compute (marked slow).
+seven emulated cores == compute (marked slow).
 """
 
 from __future__ import annotations
@@ -218,8 +218,10 @@ class OpConformance:
         chosen = [(c, e) for c, e in zip(suite, expected, strict=True) if not c.no_c]
         if not chosen:
             pytest.skip("no case of this operator has a kernel")
-        if not load_board(board).core.unicorn_model and shutil.which("qemu-system-arm") is None:
-            pytest.skip("no qemu-system-arm")
+        core = load_board(board).core
+        emulator = "qemu-system-riscv32" if core.is_riscv else "qemu-system-arm"
+        if not core.unicorn_model and shutil.which(emulator) is None:
+            pytest.skip(f"no {emulator}")
         graph = merged([c.graph for c, _ in chosen])
         outputs = emulate(tmp_path / "build", graph, [x for c, _ in chosen for x in c.inputs], board)
         self._compare(outputs, chosen, board)

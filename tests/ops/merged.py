@@ -23,7 +23,15 @@ from tinyforge.ops.stage_windows import stage_nodes, walk_stage
 from tinyforge.target import load_board
 from tinyforge.toolchain.firmware import build_firmware
 
-BOARDS = ("emulated_m0plus", "emulated_m3", "emulated_m4", "emulated_m7", "emulated_m33", "mps3_an547")
+BOARDS = (
+    "emulated_m0plus",
+    "emulated_m3",
+    "emulated_m4",
+    "emulated_m7",
+    "emulated_m33",
+    "mps3_an547",
+    "qemu_rv32_virt",
+)
 
 
 def merged(graphs: Sequence[Graph]) -> Graph:

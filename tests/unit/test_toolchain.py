@@ -13,6 +13,7 @@ from tinyforge.errors import DoesNotFit, ToolMissing, UsageError
 from tinyforge.target import load_board
 from tinyforge.toolchain.arm import arm_compiler
 from tinyforge.toolchain.compiler import CompileOptions
+from tinyforge.toolchain.cross import cross_compiler
 from tinyforge.toolchain.doctor import find_tools
 from tinyforge.toolchain.elf import load_image, object_sizes
 from tinyforge.toolchain.firmware import build_firmware
@@ -42,6 +43,7 @@ uint32_t ok(void) {{ return 1u; }}
         ("emulated_m4", "__ARM_ARCH == 7 && defined(__ARM_FEATURE_DSP) && __ARM_FP != 0 && (__ARM_FP & 8) == 0"),
         ("emulated_m7", "__ARM_ARCH == 7 && defined(__ARM_FEATURE_DSP) && __ARM_FP != 0 && (__ARM_FP & 8) == 0"),
         ("emulated_m33", "__ARM_ARCH == 8 && defined(__ARM_FEATURE_DSP) && __ARM_FP != 0"),
+        ("qemu_rv32_virt", "__riscv_xlen == 32 && defined(__riscv_mul) && !defined(__riscv_flen)"),
         ("mps3_an547", "__ARM_ARCH == 8 && __ARM_FEATURE_MVE == 3 && defined(__ARM_FEATURE_DSP) && __ARM_FP != 0"),
     ],
 )
@@ -49,7 +51,10 @@ def test_targets_have_their_features(tmp_path: Path, board: str, condition: str,
     """Compilers silently drop FPU flags they do not like: the predefined macros tell."""
     source = tmp_path / "features.c"
     source.write_text(FEATURES.format(condition=condition))
-    compile_sources(arm_compiler(load_board(board), toolchain), [Source(source, CompileOptions())])
+    target = load_board(board)
+    if target.core.is_riscv and toolchain == "gcc" and shutil.which("riscv64-unknown-elf-gcc") is None:
+        pytest.skip("no riscv64-unknown-elf-gcc")
+    compile_sources(cross_compiler(target, toolchain), [Source(source, CompileOptions())])
 
 
 def test_warnings_are_errors(tmp_path: Path) -> None:

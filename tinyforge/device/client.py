@@ -24,7 +24,7 @@ _LONGEST_WAIT_S = 4.0
 _MAX_REFUSED = 500
 _FAULT = re.compile(r"FAULT [^\n]*")
 _DTYPES = ("int8", "uint8", "int16", "int32", "float32", "bool", "int64")
-CYCLE_SOURCES = ("none", "dwt", "systick", "timer")
+CYCLE_SOURCES = ("none", "dwt", "systick", "timer", "mcycle")
 
 
 class Request(IntEnum):

@@ -44,6 +44,8 @@ CORES: dict[str, Core] = {
         Core("cortex-m33", "armv8-m.main", ("fpu", "dsp"), (), True, "CORTEX_M33", True),
         Core("cortex-m55", "armv8.1-m.main", ("fpu", "fpu-dp", "mve"), ("dsp",), True, "", True),
         Core("cortex-m85", "armv8.1-m.main", ("fpu", "fpu-dp", "mve"), ("dsp",), True, "", True),
+        Core("rv32imc", "rv32imc", (), (), False, "", False),
+        Core("rv32imac", "rv32imac", (), (), False, "", False),
         # No compiler for it comes along: models are compiled to C and exported.
         Core("xtensa-lx7", "xtensa", ("fpu",), (), False, "", False),
     )

@@ -22,8 +22,7 @@ from tinyforge.toolchain.process import run_tool
 
 TOOLCHAINS = ("zig", "gcc")
 
-_CODE_FLAGS = (
-    "-mthumb",
+CODE_FLAGS = (
     "-ffunction-sections",
     "-fdata-sections",
     "-fstack-usage",
@@ -60,6 +59,13 @@ def tool_version(path: str, *arguments: str) -> str:
     done = run_tool([path, *arguments], "asking for a version", 60)
     text = done.stdout.decode("utf-8", "replace").strip()
     return text.splitlines()[0].strip() if text else "unknown"
+
+
+def zig_link_command(objects: Sequence[Path], output: Path, script: Path | None) -> list[str]:
+    """Link firmware with the wheel's LLD, for any core."""
+    command = [str(zig_path()), "ld.lld", "--gc-sections", "--entry=Reset_Handler", "--build-id=none"]
+    command += [f"--script={script}", f"-Map={output.with_suffix('.map')}"]
+    return [*command, *map(str, objects), "-o", str(output)]
 
 
 def _fpu(board: Board) -> str | None:
@@ -111,7 +117,8 @@ class ZigArm:
             str(zig),
             "clang",
             *self._target_flags(),
-            *_CODE_FLAGS,
+            "-mthumb",
+            *CODE_FLAGS,
             *options.common_flags(),
             "-nostdinc",
             "-isystem",
@@ -126,9 +133,7 @@ class ZigArm:
 
     def link_command(self, objects: Sequence[Path], output: Path, script: Path | None) -> list[str]:
         """Link firmware with LLD."""
-        command = [str(zig_path()), "ld.lld", "--gc-sections", "--entry=Reset_Handler", "--build-id=none"]
-        command += [f"--script={script}", f"-Map={output.with_suffix('.map')}"]
-        return [*command, *map(str, objects), "-o", str(output)]
+        return zig_link_command(objects, output, script)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,7 @@ class GccArm:
         return [
             self.path,
             *self._target_flags(),
-            *_CODE_FLAGS,
+            *CODE_FLAGS,
             "-ffreestanding",
             "-fbuiltin",
             *options.common_flags(),

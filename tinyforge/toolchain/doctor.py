@@ -79,6 +79,8 @@ _PACKAGES = (
 )
 _PROGRAMS = (
     _Program("arm-none-eabi-gcc", "second cross compiler: --toolchain gcc", "gcc-arm-none-eabi"),
+    _Program("riscv64-unknown-elf-gcc", "second compiler for RISC-V boards", "gcc-riscv64-unknown-elf"),
+    _Program("qemu-system-riscv32", "emulator of board qemu_rv32_virt", "qemu-system-misc"),
     _Program("qemu-system-arm", "second emulator: --emulator qemu, boards mps2_* and stm32f405", "qemu-system-arm"),
     _Program("gcc", "native builds with address and undefined-behaviour sanitizers", "gcc"),
     _Program("clang", "native builds with address and undefined-behaviour sanitizers", "clang"),

@@ -49,13 +49,15 @@ class Section:
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """A linked program. `code_spans`: address ranges that hold instructions, literal pools left out."""
+    """A linked program. `code_spans`: address ranges that hold instructions, literal pools left out. riscv: its
+    instructions are RISC-V's, else Thumb."""
 
     symbols: tuple[Symbol, ...]
     labels: dict[str, int]
     segments: tuple[Segment, ...]
     sections: tuple[Section, ...]
     code_spans: tuple[tuple[int, int], ...]
+    riscv: bool = False
 
     def address(self, name: str) -> int:
         """Address of a symbol. Raises ToolMissing without it: the image was not built by tinyforge."""
@@ -130,7 +132,14 @@ def _image(elf: Any) -> Image:
         for s in elf.iter_sections()
         if s["sh_flags"] & _ALLOC and s["sh_size"]
     )
-    return Image(tuple(symbols), labels, segments, sections, _code_spans(entries, sections))
+    riscv = elf["e_machine"] == "EM_RISCV"
+    spans = _sections_of_code(sections) if riscv else _code_spans(entries, sections)
+    return Image(tuple(symbols), labels, segments, sections, spans, riscv)
+
+
+def _sections_of_code(sections: tuple[Section, ...]) -> tuple[tuple[int, int], ...]:
+    """RISC-V compilers keep constants out of their code."""
+    return tuple((s.address, s.address + s.size) for s in sections if s.executable)
 
 
 def _code_spans(entries: list[Any], sections: tuple[Section, ...]) -> tuple[tuple[int, int], ...]:

@@ -11,8 +11,8 @@ from tinyforge.codegen.build_info import BuildInfo, load_build_info, metadata_di
 from tinyforge.errors import DoesNotFit, ToolMissing, UsageError
 from tinyforge.paths import firmware_dir
 from tinyforge.target import Board, bsp_sources
-from tinyforge.toolchain.arm import arm_compiler
 from tinyforge.toolchain.compiler import CompileOptions, Compiler
+from tinyforge.toolchain.cross import cross_compiler
 from tinyforge.toolchain.elf import Image, load_image, object_sizes
 from tinyforge.toolchain.glue import linker_script, model_table
 from tinyforge.toolchain.objects import ObjectFile, Source, compile_sources
@@ -92,7 +92,7 @@ def build_firmware(
     info = load_build_info(build_dir)
     optimize = optimize or optimize_level(info)
     defines = (*defines, *(("TINYFORGE_PROFILE=1",) if profile else ()))
-    compiler = arm_compiler(board, toolchain)
+    compiler = cross_compiler(board, toolchain)
     folder = _output_folder(build_dir, board, toolchain, optimize, trace, defines)
     options = _options(build_dir, board, optimize, trace, defines)
     (folder / "model_table.c").write_text(model_table(info), encoding="utf-8")
@@ -241,12 +241,12 @@ def _firmware_sources(folder: Path, board: Board, options: CompileOptions, trace
     root = firmware_dir()
     small = replace(options, optimize="Os")
     runtime = replace(options, extra=("-fno-builtin",))
-    port = root / "port" / "cortex-m"
+    port = root / "port" / ("rv32" if board.core.is_riscv else "cortex-m")
     return [
         Source(folder / "model_table.c", small),
         Source(port / "startup.c", small),
         Source(port / "cycles.c", small),
-        *([Source(port / "trace.c", small)] if trace else []),
+        *([Source(root / "port" / "trace.c", small)] if trace else []),
         *_bsp_sources(board, small),
         Source(root / "protocol" / "frame.c", small),
         Source(root / "protocol" / "serve.c", small),

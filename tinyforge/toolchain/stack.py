@@ -11,6 +11,7 @@ from typing import Any
 
 from tinyforge.toolchain.elf import Image, Symbol
 from tinyforge.toolchain.objects import ObjectFile
+from tinyforge.toolchain.riscv_calls import jumps
 
 # Clones the compiler makes: name.constprop.0, name.part.1, name.isra.0, name.llvm.123
 _CLONE = re.compile(r"\.(constprop|part|isra|cold|llvm|lto_priv)[.\d]*")
@@ -138,6 +139,8 @@ def _scan(image: Image, symbol: Symbol, starts: set[int]) -> tuple[tuple[int, ..
 
     The frame is only used where the compiler gives none (assembly, naked functions).
     """
+    if image.riscv:
+        return _scan_riscv(image, symbol, starts)
     calls: list[int] = []
     indirect = False
     pushed = 0
@@ -152,9 +155,18 @@ def _scan(image: Image, symbol: Symbol, starts: set[int]) -> tuple[tuple[int, ..
                 calls.append(target & ~1)
         elif mnemonic in ("push", "push.w"):
             pushed += 4 * _register_count(operands)
+        elif mnemonic == "vpush" and operands.startswith("{d"):
+            pushed += 8 * _register_count(operands)
         elif mnemonic in ("sub", "sub.w") and operands.startswith("sp, ") and "#" in operands:
             pushed += int(operands.rsplit("#", 1)[1], 0)
     return tuple(dict.fromkeys(calls)), indirect, pushed
+
+
+def _scan_riscv(image: Image, symbol: Symbol, starts: set[int]) -> tuple[tuple[int, ...], bool, int | None]:
+    """The same for RISC-V, whose assembly here uses no stack."""
+    found = list(jumps(_bytes_at(image, symbol.address, symbol.end), symbol.address))
+    targets = [j.target for j in found if j.target is not None and (j.links or j.target in starts - {symbol.address})]
+    return tuple(dict.fromkeys(targets)), any(j.target is None for j in found), 0
 
 
 def _register_count(operands: str) -> int:

@@ -1,6 +1,7 @@
 /* Start-up for Armv6-M, v7-M and v8-M: vector table, FPU, memory, stack paint, fault report. */
 #include <stdint.h>
 
+#include "../image.h"
 #include "tfb_port.h"
 #include "tfb_serve.h"
 
@@ -9,14 +10,6 @@ typedef union {
     tfb_handler handler;
     uint32_t *stack;
 } tfb_vector;
-
-extern uint32_t tfb_data_load[];
-extern uint32_t tfb_data_start[];
-extern uint32_t tfb_data_end[];
-extern uint32_t tfb_bss_start[];
-extern uint32_t tfb_bss_end[];
-extern uint32_t tfb_stack_limit[];
-extern uint32_t tfb_stack_top[];
 
 void Reset_Handler(void);
 void tfb_default_handler(void);
@@ -30,8 +23,6 @@ enum { TFB_INTERRUPTS = 96 };
 #define TFB_CFSR (*(volatile uint32_t *)0xe000ed28u)
 #define TFB_VTOR (*(volatile uint32_t *)0xe000ed08u)
 
-static const uint32_t tfb_paint = 0xc5c5c5c5u;
-
 /* All exceptions but reset and SysTick go one way: the fault report. */
 __attribute__((section(".vectors"), used)) const tfb_vector tfb_vectors[16 + TFB_INTERRUPTS] = {
     [0] = {.stack = tfb_stack_top},        [1] = {.handler = Reset_Handler},      [2] = {.handler = HardFault_Handler},
@@ -39,27 +30,6 @@ __attribute__((section(".vectors"), used)) const tfb_vector tfb_vectors[16 + TFB
     [6] = {.handler = HardFault_Handler},  [7] = {.handler = HardFault_Handler},  [11] = {.handler = HardFault_Handler},
     [12] = {.handler = HardFault_Handler}, [14] = {.handler = HardFault_Handler}, [15] = {.handler = SysTick_Handler},
 };
-
-static void tfb_init_memory(void)
-{
-    const volatile uint32_t *from = tfb_data_load;
-    for (volatile uint32_t *to = tfb_data_start; to != tfb_data_end; to++) {
-        *to = *from++;
-    }
-    for (volatile uint32_t *to = tfb_bss_start; to != tfb_bss_end; to++) {
-        *to = 0u;
-    }
-}
-
-/* Everything below the present frame; start-up uses less than the 64 bytes left alone. */
-static void tfb_paint_stack(void)
-{
-    volatile uint32_t marker = 0u;
-    const uintptr_t here = ((uintptr_t)&marker - 64u) & ~(uintptr_t)3u;
-    for (volatile uint32_t *to = tfb_stack_limit; (uintptr_t)to < here; to++) {
-        *to = tfb_paint;
-    }
-}
 
 /* Not inlined into Reset_Handler: a prologue here may already save FPU registers. */
 __attribute__((noinline, noreturn)) static void tfb_start(void)
@@ -93,16 +63,6 @@ __attribute__((naked)) void HardFault_Handler(void)
                      ".ltorg\n");
 }
 
-static void tfb_put_hex(const char *label, uint32_t value)
-{
-    for (; *label != '\0'; label++) {
-        tfb_bsp_putc((uint8_t)*label);
-    }
-    for (int32_t shift = 28; shift >= 0; shift -= 4) {
-        tfb_bsp_putc((uint8_t) "0123456789abcdef"[(value >> (uint32_t)shift) & 15u]);
-    }
-}
-
 /* One line of text outside any frame: the host turns it into a device error. Then wait for a reset. */
 __attribute__((used, noreturn)) void tfb_fault_report(const uint32_t *frame, uint32_t exc_return)
 {
@@ -118,24 +78,4 @@ __attribute__((used, noreturn)) void tfb_fault_report(const uint32_t *frame, uin
     for (;;) {
         __asm__ volatile("" ::: "memory");
     }
-}
-
-uint32_t tfb_stack_bytes(void)
-{
-    return (uint32_t)((uintptr_t)tfb_stack_top - (uintptr_t)tfb_stack_limit);
-}
-
-uint32_t tfb_stack_high_water(void)
-{
-    const volatile uint32_t *at = tfb_stack_limit;
-    while (at != tfb_stack_top && *at == tfb_paint) {
-        at++;
-    }
-    return (uint32_t)((uintptr_t)tfb_stack_top - (uintptr_t)at);
-}
-
-uint32_t tfb_static_ram_bytes(void)
-{
-    const uintptr_t data = (uintptr_t)tfb_data_end - (uintptr_t)tfb_data_start;
-    return (uint32_t)(data + ((uintptr_t)tfb_bss_end - (uintptr_t)tfb_bss_start));
 }
