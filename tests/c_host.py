@@ -14,7 +14,7 @@ import numpy as np
 from tinyforge.codegen.generate import generate, lower_graph
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import Placement
-from tinyforge.ir.program import Isa
+from tinyforge.ir.program import Isa, KernelCall
 from tinyforge.ir.types import Array
 from tinyforge.memory.layouts import whole_layout
 from tinyforge.schedule.types import LayerStage, Schedule
@@ -47,15 +47,19 @@ class StackedPlan:
     placements: Mapping[str, Placement]
     scratch: Mapping[int, int]
     arena_bytes: int
+    moves: tuple[()] = ()
+
+    def placed(self, name: str, step: int) -> Placement:
+        return self.placements[name]
 
 
-def stacked_plan(graph: Graph, isa: Isa = Isa.PORTABLE) -> StackedPlan:
+def stacked_plan(graph: Graph, isa: Isa = Isa.PORTABLE, calls: Sequence[KernelCall] | None = None) -> StackedPlan:
     at, placements, scratch = 0, {}, {}
     for tensor in graph.tensors.values():
         if not tensor.is_constant:
             placements[tensor.name] = Placement(at, tensor.type.nbytes, whole_layout(tensor.type))
             at += -(-tensor.type.nbytes // 16) * 16
-    for i, call in enumerate(lower_graph(graph, isa)):
+    for i, call in enumerate(calls or lower_graph(graph, isa)):
         scratch[i] = at
         at += -(-call.scratch_bytes // 16) * 16
     return StackedPlan(placements, scratch, max(at, 16))
@@ -67,7 +71,8 @@ def layerwise(graph: Graph) -> Schedule:
 
 class HostModels:
     """Several graphs in one shared library. ``defines`` e.g. ("-DTF_FORCE_DSP",); ``plans``: other placements than
-    a buffer of its own for every tensor; ``schedules``: others than whole layers; ``isa``: lowered for."""
+    a buffer of its own for every tensor; ``schedules``: others than whole layers; ``isa``: lowered for; ``calls``:
+    others than those of ``lower_graph``, as the plans must be for."""
 
     def __init__(
         self,
@@ -77,13 +82,14 @@ class HostModels:
         plans: Sequence[StackedPlan] | None = None,
         schedules: Sequence[Schedule] | None = None,
         isa: Isa = Isa.PORTABLE,
+        calls: Sequence[Sequence[KernelCall]] | None = None,
     ) -> None:
         self.graphs = list(graphs)
         sources = []
         for i, graph in enumerate(graphs):
             plan = plans[i] if plans else stacked_plan(graph, isa)
             schedule = schedules[i] if schedules else layerwise(graph)
-            tree = generate(graph, schedule, plan, lower_graph(graph, isa), f"m{i}")
+            tree = generate(graph, schedule, plan, calls[i] if calls else lower_graph(graph, isa), f"m{i}")
             for name, text in tree.files.items():
                 (folder / name).write_text(text)
             sources += [f"m{i}.c", f"m{i}_weights.c"]

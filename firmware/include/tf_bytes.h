@@ -5,22 +5,6 @@
 
 #include "tf_runtime.h"
 
-/* Cores that load words from any address copy words at once; others look at the addresses first. */
-#if defined(__ARM_FEATURE_UNALIGNED) || defined(TF_FORCE_DSP)
-#define TF_WORDS_AT(to, from) 1
-#else
-#define TF_WORDS_AT(to, from) ((((uintptr_t)(to) | (uintptr_t)(from)) & 3u) == 0u)
-#endif
-
-TF_INLINE void tf_copy_word(int8_t *to, const int8_t *from)
-{
-#if defined(__ARM_FEATURE_UNALIGNED) || defined(TF_FORCE_DSP)
-    __builtin_memcpy(to, from, 4);
-#else
-    __builtin_memcpy(__builtin_assume_aligned(to, 4), __builtin_assume_aligned(from, 4), 4);
-#endif
-}
-
 /* n bytes; best with a literal n. */
 TF_INLINE void tf_copy_bytes(int8_t *to, const int8_t *from, int32_t n)
 {

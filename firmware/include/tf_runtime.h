@@ -113,10 +113,38 @@ static TF_APART __attribute__((unused)) void tf_rows_in_lanes(const int8_t **row
     }
 }
 
-/* n bytes to a lower or the same address. */
+/* Cores that load words from any address copy words at once; others look at the addresses first. */
+#if defined(__ARM_FEATURE_UNALIGNED) || defined(TF_FORCE_DSP)
+#define TF_WORDS_AT(to, from) 1
+#else
+#define TF_WORDS_AT(to, from) ((((uintptr_t)(to) | (uintptr_t)(from)) & 3u) == 0u)
+#endif
+
+TF_INLINE void tf_copy_word(int8_t *to, const int8_t *from)
+{
+#if defined(__ARM_FEATURE_UNALIGNED) || defined(TF_FORCE_DSP)
+    __builtin_memcpy(to, from, 4);
+#else
+    __builtin_memcpy(__builtin_assume_aligned(to, 4), __builtin_assume_aligned(from, 4), 4);
+#endif
+}
+
+/* n bytes to a lower or the same address; where they overlap each word is read before it is overwritten. */
 static TF_APART __attribute__((unused)) void tf_move_down(int8_t *to, const int8_t *from, int32_t n)
 {
-    for (int32_t i = 0; i < n; ++i) {
+    int32_t i = 0;
+    if (TF_WORDS_AT(to, from)) {
+        for (; i + 16 <= n; i += 16) {
+            tf_copy_word(to + i, from + i);
+            tf_copy_word(to + i + 4, from + i + 4);
+            tf_copy_word(to + i + 8, from + i + 8);
+            tf_copy_word(to + i + 12, from + i + 12);
+        }
+        for (; i + 4 <= n; i += 4) {
+            tf_copy_word(to + i, from + i);
+        }
+    }
+    for (; i < n; ++i) {
         to[i] = from[i];
     }
 }

@@ -2,9 +2,9 @@
  * `at_once` pixels are gathered, widened and multiplied together (tf_matmul_s8.h has the layouts).
  *
  * rows: kh pointers to pixel column in_x0 of the input rows, NULL for padding rows; out: pixel x0 of the output row.
- * scratch: 4-byte aligned, 8 * max(at_once, 2) * steps bytes of widened values, then at_once windows of raw values
- * where kernel rows are gathered (`whole`: the whole window at once, because a kernel row is short or no multiple of 4
- * bytes). */
+ * scratch: 4-byte aligned, 8 * room * steps bytes of widened values, then at_once windows of raw values where kernel
+ * rows are gathered (`whole`: the whole window at once, because a kernel row is short or no multiple of 4 bytes).
+ * room >= at_once. The cores of Armv6-M widen one pixel to the size of two: room 1 is for the others, and slow there. */
 #ifndef TF_CONV2D_PACKED_S8_H
 #define TF_CONV2D_PACKED_S8_H
 
@@ -21,14 +21,18 @@ TF_INLINE int32_t tf_block(int32_t n, int32_t most)
 }
 
 TF_INLINE void tf_widen_block(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t bytes, int32_t pixels,
-                              int32_t most)
+                              int32_t most, int32_t room)
 {
 #if TF_MATMUL_WORDS == 4
-    (void)pixel_bytes;
     (void)pixels;
     (void)most;
-    tf_widen_s8_words(to, from, bytes);
+    if (room > 1) {
+        tf_widen_s8_words(to, from, bytes);
+    } else {
+        tf_widen_s8_p1(to, from, pixel_bytes, bytes);
+    }
 #else
+    (void)room;
     if (most >= 3 && pixels == 3) {
         tf_widen_s8_p3(to, from, pixel_bytes, bytes);
     } else if (most >= 2 && pixels == 2) {
@@ -40,8 +44,16 @@ TF_INLINE void tf_widen_block(uint32_t *to, const int8_t *from, int32_t pixel_by
 }
 
 TF_INLINE void tf_matmul_block(const uint32_t *x, const int32_t *w, int8_t *out, int32_t out_c, int32_t steps,
-                               int32_t pixels, int32_t most, int32_t line, int32_t lo, int32_t hi)
+                               int32_t pixels, int32_t most, int32_t room, int32_t line, int32_t lo, int32_t hi)
 {
+#if TF_MATMUL_WORDS == 4
+    if (room == 1) {
+        tf_matmul_narrow(x, w, out, steps, line, lo, hi);
+        return;
+    }
+#else
+    (void)room;
+#endif
     if (most >= 3 && pixels == 3) {
         tf_matmul_pick(x, w, out, out_c, steps, 3, 2, line, lo, hi);
     } else if (most >= 2 && pixels == 2) {
@@ -54,15 +66,15 @@ TF_INLINE void tf_matmul_block(const uint32_t *x, const int32_t *w, int8_t *out,
 /* 1x1 kernel, stride 1, no padding, in_c >= 4: pixels are read where they lie. */
 TF_INLINE void tf_pointwise_packed_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
                                       const int32_t *packed, void *scratch, int32_t in_c, int32_t out_c,
-                                      int32_t at_once, int32_t line, int32_t lo, int32_t hi)
+                                      int32_t at_once, int32_t room, int32_t line, int32_t lo, int32_t hi)
 {
     const int32_t most = tf_min(at_once, TF_MATMUL_MOST);
     uint32_t *const wide = scratch;
     const int8_t *from = rows[0] + (x0 - in_x0) * in_c;
     for (int32_t left = x1 - x0; left > 0;) {
         const int32_t pixels = tf_block(left, most);
-        tf_widen_block(wide, from, in_c, in_c, pixels, most);
-        tf_matmul_block(wide, packed, out, out_c, (in_c + 3) / 4, pixels, most, line, lo, hi);
+        tf_widen_block(wide, from, in_c, in_c, pixels, most, room);
+        tf_matmul_block(wide, packed, out, out_c, (in_c + 3) / 4, pixels, most, room, line, lo, hi);
         left -= pixels;
         from += pixels * in_c;
         out += pixels * out_c;
@@ -72,15 +84,15 @@ TF_INLINE void tf_pointwise_packed_s8(const int8_t *const *rows, int32_t in_x0, 
 TF_INLINE void tf_conv2d_packed_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
                                    const int32_t *packed, void *scratch, int32_t kh, int32_t kw, int32_t in_w,
                                    int32_t in_c, int32_t out_c, int32_t stride_w, int32_t dilation_w, int32_t pad_left,
-                                   int32_t in_zero, int32_t whole, int32_t at_once, int32_t line, int32_t lo,
-                                   int32_t hi)
+                                   int32_t in_zero, int32_t whole, int32_t at_once, int32_t room, int32_t line,
+                                   int32_t lo, int32_t hi)
 {
     const int32_t row_bytes = kw * in_c;
     const int32_t steps = (kh * row_bytes + 3) / 4;
     const int32_t window = whole ? 4 * steps : row_bytes;
     const int32_t most = tf_min(at_once, TF_MATMUL_MOST);
     uint32_t *const wide = scratch;
-    int8_t *const raw = (int8_t *)(wide + 2 * tf_max(at_once, 2) * steps);
+    int8_t *const raw = (int8_t *)(wide + 2 * room * steps);
     for (int32_t x = x0; x < x1;) {
         const int32_t pixels = tf_block(x1 - x, most);
         const int32_t first = x * stride_w - pad_left;
@@ -110,14 +122,14 @@ TF_INLINE void tf_conv2d_packed_s8(const int8_t *const *rows, int32_t in_x0, int
                 }
             }
             if (!whole) {
-                tf_widen_block(to, from, pixel_bytes, row_bytes, pixels, most);
-                to += TF_MATMUL_WORDS * pixels * (row_bytes / 4);
+                tf_widen_block(to, from, pixel_bytes, row_bytes, pixels, most, room);
+                to += (room > 1 ? TF_MATMUL_WORDS : 2) * pixels * (row_bytes / 4);
             }
         }
         if (whole) {
-            tf_widen_block(wide, raw, window, 4 * steps, pixels, most);
+            tf_widen_block(wide, raw, window, 4 * steps, pixels, most, room);
         }
-        tf_matmul_block(wide, packed, out, out_c, steps, pixels, most, line, lo, hi);
+        tf_matmul_block(wide, packed, out, out_c, steps, pixels, most, room, line, lo, hi);
         x += pixels;
         out += pixels * out_c;
     }

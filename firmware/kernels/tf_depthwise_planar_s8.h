@@ -270,8 +270,12 @@ TF_INLINE void tf_depthwise_planar_s8(const int8_t *const *rows, int32_t in_x0, 
         source.last = tf_max(tf_min(in_w - left, count) + par, source.first);
         const int32_t at = left + source.first - par - in_x0;
         tf_dw_plan(&source, rows, at, kh, in_c);
-        tf_dw_pad(lanes, kh, plane, in_c < 4 ? in_c : 4, par, source.first, source.zeros);
-        tf_dw_pad(lanes, kh, plane, in_c < 4 ? in_c : 4, source.last, count + par, source.zeros);
+        if (source.first > par) {
+            tf_dw_pad(lanes, kh, plane, in_c < 4 ? in_c : 4, par, source.first, source.zeros);
+        }
+        if (count + par > source.last) {
+            tf_dw_pad(lanes, kh, plane, in_c < 4 ? in_c : 4, source.last, count + par, source.zeros);
+        }
         const int32_t *w = constants;
         int8_t *to = out + (x - x0) * s.out_c;
         for (int32_t c = 0; c < in_c; c += 4) {

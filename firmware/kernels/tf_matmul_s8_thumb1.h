@@ -130,6 +130,13 @@ TF_SHARED void tf_widen_s8_words(uint32_t *to, const int8_t *from, int32_t bytes
 TF_PAIR(tf_matmul_pair_words, "4", TF_PAIR_WORDS)
 TF_PAIR(tf_matmul_pair_lanes, "3", TF_PAIR_LANES)
 
+/* Groups of 2 channels where there is no room for unpacked input: two words a step, as the other cores take it. */
+TF_SHARED void tf_matmul_narrow(const uint32_t *x, const int32_t *w, int8_t *out, int32_t steps, int32_t line,
+                                int32_t lo, int32_t hi)
+{
+    tf_matmul_c(x, w, out, 0, steps, lo, hi, 1, 2, line);
+}
+
 TF_INLINE void tf_matmul_thumb1(const uint32_t *x, const int32_t *w, int8_t *out, int32_t steps, int32_t lo, int32_t hi,
                                 int32_t group, int32_t line)
 {

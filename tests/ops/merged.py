@@ -93,12 +93,15 @@ def has_variant(graph: Graph, variant: str) -> bool:
     return variant != "in_place" or bool(_shareable(graph, 0, call))
 
 
-def emulate(folder: Path, graph: Graph, inputs: Sequence[Array], board: str) -> list[Array]:
+def emulate(
+    folder: Path, graph: Graph, inputs: Sequence[Array], board: str, calls: Sequence[KernelCall] | None = None
+) -> list[Array]:
     """Outputs of the graph's firmware on an emulated board, memory accesses checked."""
     folder.mkdir(parents=True, exist_ok=True)
     target = load_board(board)
-    plan = stacked_plan(graph, target.isa)
-    tree = generate(graph, layerwise(graph), plan, lower_graph(graph, target.isa), "suite")
+    calls = calls or lower_graph(graph, target.isa)
+    plan = stacked_plan(graph, target.isa, calls)
+    tree = generate(graph, layerwise(graph), plan, calls, "suite")
     for name, text in tree.files.items():
         (folder / name).write_text(text)
     save_build_info(_build_info(graph, plan, board), folder)

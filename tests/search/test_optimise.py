@@ -58,6 +58,25 @@ def test_refusal_says_what_where_limit_and_what_to_try() -> None:
         optimise(graph, lowered(graph), 16, where="tiny")
 
 
+def test_a_limit_of_estimated_cycles() -> None:
+    kept = 0
+    for seed in range(8):
+        graph = random_graph(np.random.default_rng(3000 + seed), 7)
+        calls = lowered(graph)
+        layers = optimise(graph, calls, options=Options(schedule="layerwise")).estimated_cycles
+        small = optimise(graph, calls, options=Options("sram", max_mac_factor=1.5))
+        if small.estimated_cycles <= 1.02 * layers:
+            continue
+        limit = 1 + 0.5 * (small.estimated_cycles / layers - 1)
+        quick = optimise(graph, calls, options=Options("sram", max_mac_factor=1.5, max_cycle_factor=limit))
+        assert quick.estimated_cycles <= limit * layers
+        assert quick.plan.arena_bytes >= small.plan.arena_bytes
+        kept += 1
+    assert kept
+    with pytest.raises(DoesNotFit, match=r"times the estimated cycles of layer by layer.*--max-cycle-factor"):
+        optimise(graph, calls, small.plan.arena_bytes, Options(max_cycle_factor=1.0))
+
+
 def test_wishes_that_make_no_sense() -> None:
     with pytest.raises(UsageError, match="objective"):
         Options("speed")
@@ -65,3 +84,5 @@ def test_wishes_that_make_no_sense() -> None:
         Options(schedule="best")
     with pytest.raises(UsageError, match="MAC factor"):
         Options(max_mac_factor=0.5)
+    with pytest.raises(UsageError, match="cycle factor"):
+        Options(max_cycle_factor=0.9)

@@ -75,6 +75,7 @@ def compile(
     sram: str | int | None = None,
     flash: str | int | None = None,
     max_mac_factor: float | None = None,
+    max_cycle_factor: float | None = None,
     objective: str = "balanced",
     input_mode: str = "whole",
     schedule: str = "auto",
@@ -95,6 +96,7 @@ def compile(
         sram=size_option(sram),
         flash=size_option(flash),
         max_mac_factor=max_mac_factor,
+        max_cycle_factor=max_cycle_factor,
         objective=objective,
         input=input_mode,
         schedule=schedule,
@@ -136,7 +138,7 @@ class _Job:
         self.progress("searching the schedule")
         calls = lower_graph(graph, board.isa)
         rooms = bank_rooms(board, firmware_bytes)
-        found = optimise_in_banks(graph, calls, rooms, settings.sram, _wishes(settings), where=board.name)
+        found = optimise_in_banks(graph, calls, rooms, settings.sram, _wishes(settings, board), where=board.name)
         info = build_record(self.network, found, settings, board, self.prefix)
         with _replacing(self.folder) as fresh:
             result = _Writer(fresh, self.network, found, found.calls or calls, board, self.progress).write(info)
@@ -145,10 +147,16 @@ class _Job:
         return replace(result, out=self.folder)
 
 
-def _wishes(settings: CompileSettings) -> Options:
+def _wishes(settings: CompileSettings, board: Board) -> Options:
     # Code size is the C compiler's business; the schedule is that of balanced.
-    objective = "balanced" if settings.objective == "size" else settings.objective
-    return Options(objective, settings.schedule, settings.max_mac_factor, settings.input)
+    return Options(
+        "balanced" if settings.objective == "size" else settings.objective,
+        settings.schedule,
+        settings.max_mac_factor,
+        settings.input,
+        max_cycle_factor=settings.max_cycle_factor,
+        simd=board.core.simd,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

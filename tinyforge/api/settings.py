@@ -23,13 +23,15 @@ LEVELS = ("O1", "O2", "O3", "Os", "Oz")
 @dataclass(frozen=True, slots=True)
 class CompileSettings:
     """How a model is compiled. ``sram`` and ``flash``: limits in bytes, None for what the board has.
-    ``max_mac_factor``: executed MACs over the network's own, None for no limit. ``optimize``: level of the C compiler,
-    None for what the objective asks for."""
+    ``max_mac_factor``: executed MACs over the network's own, None for no limit; ``max_cycle_factor``: estimated cycles
+    over those of layer by layer, None for what the objective takes. ``optimize``: level of the C compiler, None for
+    what the objective asks for."""
 
     board: str
     sram: int | None = None
     flash: int | None = None
     max_mac_factor: float | None = None
+    max_cycle_factor: float | None = None
     objective: str = "balanced"
     input: str = "whole"
     schedule: str = "auto"
@@ -47,6 +49,9 @@ class CompileSettings:
         factor = self.max_mac_factor
         if factor is not None and not (math.isfinite(factor) and factor >= 1.0):
             raise UsageError(f"--max-mac-factor {factor} makes no sense; 1.0 allows no recomputation, 1.3 allows 30 %")
+        factor = self.max_cycle_factor
+        if factor is not None and not (math.isfinite(factor) and factor >= 1.0):
+            raise UsageError(f"--max-cycle-factor {factor} makes no sense; 1.0 is as fast as layer by layer")
 
     def load_board(self) -> Board:
         """The board, whole. Raises UsageError where it is unknown or smaller than a limit."""
@@ -60,6 +65,7 @@ class CompileSettings:
             "sram": self.sram,
             "flash": self.flash,
             "max_mac_factor": self.max_mac_factor,
+            "max_cycle_factor": self.max_cycle_factor,
             "objective": self.objective,
             "input": self.input,
             "schedule": self.schedule,

@@ -53,6 +53,15 @@ MaxMacFactor = Annotated[
     float | None,
     typer.Option("--max-mac-factor", help="Most compute, 1.0 being the network's own.", rich_help_panel=_LIMITS),
 ]
+MaxCycleFactor = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cycle-factor",
+        help="Most estimated cycles, 1.0 being those of layer by layer.",
+        show_default=False,
+        rich_help_panel=_LIMITS,
+    ),
+]
 Objective = Annotated[
     str,
     typer.Option(

@@ -16,7 +16,7 @@ from tinyforge.codegen.stages import StageFunction, stage_function
 from tinyforge.codegen.views import View, stage_views, whole_view
 from tinyforge.ir.graph import Graph, Node
 from tinyforge.ir.program import Isa, KernelCall, Table
-from tinyforge.ir.schedule import FusedStage, LayerStage, Schedule
+from tinyforge.ir.schedule import FusedStage, LayerStage, Schedule, Stage
 from tinyforge.ops.base import Op
 
 if TYPE_CHECKING:
@@ -71,16 +71,18 @@ def generate(
     builder = _Builder(graph, plan, calls, prefix)
     steps, stages = [], []
     for number, stage in enumerate(schedule.stages):
+        steps += _moves(plan, stage)
         if isinstance(stage, LayerStage):
             steps += builder.layer(stage)
         else:
             fused = builder.fused(stage, number, fed=schedule.input_rows and number == 0)
             stages.append(fused)
-            steps += [] if fused.feed else [fused.symbol]
+            steps += [] if fused.feed else [f"{fused.symbol}();"]
     tables = [_c_table(prefix, i, t) for i, call in enumerate(calls) for t in call.tables]
     inputs, outputs = edge_tensors(graph, plan, prefix)
     fed = next((s for s in stages if s.feed), None)
-    headers = sorted({"tf_runtime.h", *(name for call in calls for name in call.headers)})
+    moving = ("tf_move_s8.h",) if plan.moves else ()
+    headers = sorted({"tf_runtime.h", *moving, *(name for call in calls for name in call.headers)})
     context = {
         "prefix": prefix,
         "guard": prefix.upper(),
@@ -106,6 +108,16 @@ def generate(
     return SourceTree({**files, **header_closure(headers)})
 
 
+def _moves(plan: MemoryPlan, stage: Stage) -> list[str]:
+    """Statements that bring buffers to where they lie from this stage on."""
+    first = stage.first if isinstance(stage, FusedStage) else stage.node
+    return [
+        f"tf_move_s8({address(plan, m.target).of('int8_t')}, {address(plan, m.source).of('int8_t')}, {m.nbytes});"
+        for m in plan.moves
+        if m.step == first
+    ]
+
+
 class _Builder:
     """Collects operator functions while stages are walked in order."""
 
@@ -114,17 +126,17 @@ class _Builder:
         self.functions: list[OpFunction] = []
 
     def layer(self, stage: LayerStage) -> list[str]:
-        """Adds a whole-layer operator; its C function, none where its output already lies in place."""
+        """Adds a whole-layer operator; the call of its C function, none where its output already lies in place."""
         node = self.graph.nodes[stage.node]
         views = {
-            n: whole_view(self.graph.tensors[n], self.plan)
+            n: whole_view(self.graph.tensors[n], self.plan, stage.node)
             for n in (*node.inputs, *node.outputs)
             if not self.graph.tensors[n].is_constant
         }
         function = self._function(stage.node, views, None)
         if function.uses:
             self.functions.append(function)
-        return [function.symbol] if function.uses else []
+        return [f"{function.symbol}();"] if function.uses else []
 
     def fused(self, stage: FusedStage, number: int, fed: bool) -> StageFunction:
         """Adds the operators of a fused stage and describes its driver."""

@@ -86,12 +86,12 @@ class View:
         return f"tf_lane_mirror({self.base.of('int8_t')}, {ring}, {y}, {x0}, {x1});"
 
 
-def whole_view(tensor: Tensor, plan: MemoryPlan) -> View:
-    """A tensor that lies in the arena as a whole."""
+def whole_view(tensor: Tensor, plan: MemoryPlan, step: int) -> View:
+    """A tensor that lies in the arena as a whole while node ``step`` runs."""
     height, width, channels = tensor.type.hwc
     pixel = channels * tensor.type.dtype.itemsize
     ctype = C_TYPES[tensor.type.dtype.value]
-    base = address(plan, plan.placements[tensor.name].offset)
+    base = address(plan, plan.placed(tensor.name, step).offset)
     return View(base, ctype, height, width, pixel, width * pixel)
 
 
@@ -102,12 +102,12 @@ def stage_views(graph: Graph, stage: FusedStage, plan: MemoryPlan) -> dict[str, 
         for name in (*node.inputs, *node.outputs):
             tensor = graph.tensors[name]
             if not tensor.is_constant and name not in views:
-                views[name] = _stage_view(tensor, plan, f"w[{i}]")
+                views[name] = _stage_view(tensor, plan, f"w[{i}]", stage.first)
     return views
 
 
-def _stage_view(tensor: Tensor, plan: MemoryPlan, window: str) -> View:
-    whole = whole_view(tensor, plan)
+def _stage_view(tensor: Tensor, plan: MemoryPlan, window: str, step: int) -> View:
+    whole = whole_view(tensor, plan, step)
     layout = plan.placements[tensor.name].layout
     if layout.kind is LayoutKind.WHOLE:
         return whole

@@ -30,6 +30,7 @@ def run_schedule(
         if not schedule.input_rows:
             machine.store_whole(name, inputs[name])
     for number, stage in enumerate(schedule.stages):
+        machine.enter(stage.first if isinstance(stage, FusedStage) else stage.node)
         if isinstance(stage, FusedStage):
             fed = inputs[graph.inputs[0]] if schedule.input_rows and number == 0 else None
             machine.run_stage(walk_stage(graph, stage), fed)
@@ -76,6 +77,18 @@ class _Machine:
     def __init__(self, graph: Graph, plan: MemoryPlan, arena: Bytes) -> None:
         self.graph, self.plan, self.arena = graph, plan, arena
         self.origins: dict[str, int] = {}  # the column at the left edge of each shifted window
+        self.step = 0
+
+    def enter(self, step: int) -> None:
+        """Buffers move to where the stage that begins with node ``step`` wants them."""
+        self.step = step
+        for move in self.plan.moves:
+            if move.step == step:
+                moved = self.arena[move.source : move.source + move.nbytes].copy()
+                self.arena[move.target : move.target + move.nbytes] = moved
+
+    def _placed(self, name: str) -> Placement:
+        return self.plan.placed(name, self.step)
 
     def _bytes(self, placement: Placement) -> Bytes:
         end = placement.offset + placement.nbytes
@@ -86,17 +99,17 @@ class _Machine:
         tensor = self.graph.tensors[name]
         assert data.shape == tensor.shape, f"{name}: {data.shape} is not {tensor.shape}"
         raw = np.ascontiguousarray(data.astype(tensor.type.dtype.numpy)).view(np.uint8).reshape(-1)
-        self._bytes(self.plan.placements[name])[: raw.size] = raw
+        self._bytes(self._placed(name))[: raw.size] = raw
 
     def load_whole(self, name: str) -> Array:
         tensor = self.graph.tensors[name]
-        raw = self._bytes(self.plan.placements[name])[: tensor.type.nbytes].copy()
+        raw = self._bytes(self._placed(name))[: tensor.type.nbytes].copy()
         return np.asarray(raw.view(tensor.type.dtype.numpy).reshape(tensor.shape))
 
     def run_layer(self, index: int) -> None:
         node = self.graph.nodes[index]
         if index in self.plan.aliases:
-            source, target = self.plan.placements[node.inputs[0]], self.plan.placements[node.outputs[0]]
+            source, target = self._placed(node.inputs[0]), self._placed(node.outputs[0])
             assert source.offset == target.offset, f"{node.name} is no alias"
             return
         ins, outs = self.graph.ins(node), self.graph.outs(node)
@@ -113,7 +126,7 @@ class _Machine:
 
     def _sliding(self, node: Node) -> bool:
         """Whether the output lies partly over an input, so that the order of rows counts."""
-        placed = [self.plan.placements[t] for t in (node.outputs[0], *node.inputs) if t in self.plan.placements]
+        placed = [self._placed(t) for t in (node.outputs[0], *node.inputs) if t in self.plan.placements]
         out = placed[0]
         return any(
             p.offset < out.offset + out.nbytes and out.offset < p.offset + p.nbytes and p.offset != out.offset
@@ -133,7 +146,7 @@ class _Machine:
                     continue
                 wanted = input_window(node.op, ins, outs, i, window)
                 parts = [
-                    self._segment(self.plan.placements[tensor.name], r, wanted.cols, (0, 0))
+                    self._segment(self._placed(tensor.name), r, wanted.cols, (0, 0))
                     for r in range(wanted.rows.lo, wanted.rows.hi)
                 ]
                 shape = (1, wanted.rows.size, wanted.cols.size, tensor.shape[3])
@@ -143,7 +156,7 @@ class _Machine:
             (row,) = node.op.compute(pieces, ins, outs, window)
             self._trash_scratch(index)
             raw = np.ascontiguousarray(np.asarray(row).astype(outs[0].type.dtype.numpy)).view(np.uint8).reshape(-1)
-            self._bytes(self.plan.placements[outs[0].name]).reshape(height, -1)[y] = raw
+            self._bytes(self._placed(outs[0].name)).reshape(height, -1)[y] = raw
 
     def _trash_scratch(self, index: int) -> None:
         """A kernel may leave anything in its scratch."""
@@ -180,7 +193,7 @@ class _Machine:
         return state
 
     def _feed(self, name: str, data: Array, row: int) -> None:
-        placement = self.plan.placements[name]
+        placement = self._placed(name)
         raw = np.ascontiguousarray(data[0, row]).view(np.uint8).reshape(-1)
         self._segment(placement, row, Interval(0, data.shape[2]), (0, 0))[:] = raw
 
@@ -189,7 +202,7 @@ class _Machine:
         if col == -walk.cols.warm:
             self.origins = {}
         for name in (t for node in walk.nodes[:-1] for t in node.outputs):
-            layout, now = self.plan.placements[name].layout, walk.cols.needed(name, col)
+            layout, now = self._placed(name).layout, walk.cols.needed(name, col)
             if not layout.shift_cols or not now.size:
                 continue
             moved = now.lo - self.origins.get(name, 0)
@@ -197,7 +210,7 @@ class _Machine:
             self.origins[name] = now.lo
             if kept <= 0 or moved <= 0:
                 continue
-            buffer = self._bytes(self.plan.placements[name]).reshape(layout.rows, layout.cols, -1)
+            buffer = self._bytes(self._placed(name)).reshape(layout.rows, layout.cols, -1)
             assert moved + kept <= layout.cols
             buffer[:, :kept] = buffer[:, moved : moved + kept].copy()
 
@@ -235,12 +248,12 @@ class _Machine:
             self._store(walk, node, tensor, window, np.asarray(data), band, col)
 
     def _origin(self, walk: StageWalk, name: str, band: int, col: int) -> tuple[int, int]:
-        if self.plan.placements[name].layout.kind is not LayoutKind.WINDOW:
+        if self._placed(name).layout.kind is not LayoutKind.WINDOW:
             return 0, 0
         return walk.rows.needed(name, band).lo, walk.cols.needed(name, col).lo
 
     def _load(self, walk: StageWalk, tensor: Tensor, window: Window, band: int, col: int) -> Piece:
-        placement = self.plan.placements[tensor.name]
+        placement = self._placed(tensor.name)
         origin = self._origin(walk, tensor.name, band, col)
         rows = [self._segment(placement, y, window.cols, origin) for y in range(window.rows.lo, window.rows.hi)]
         dtype = tensor.type.dtype.numpy
@@ -268,7 +281,7 @@ class _Machine:
     def _store(
         self, walk: StageWalk, node: Node, tensor: Tensor, window: Window, data: Array, band: int, col: int
     ) -> None:
-        placement = self.plan.placements[tensor.name]
+        placement = self._placed(tensor.name)
         origin = self._origin(walk, tensor.name, band, col)
         assert data.shape == (1, window.rows.size, window.cols.size, tensor.shape[3]), f"{node.name}: {data.shape}"
         raw = np.ascontiguousarray(data.astype(tensor.type.dtype.numpy)).view(np.uint8)

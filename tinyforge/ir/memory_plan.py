@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class LayoutKind(enum.Enum):
@@ -95,6 +95,18 @@ class ArenaPart:
     main: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Before the stage that begins with node ``step``, ``nbytes`` bytes of the whole tensors ``names`` (which share a
+    buffer) go from offset ``source`` to ``target``; the two may overlap."""
+
+    step: int
+    names: tuple[str, ...]
+    source: int
+    target: int
+    nbytes: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class MemoryPlan:
     """One arena for everything the model keeps in SRAM. A step is a node's index in the graph; all steps of a fused
@@ -107,7 +119,8 @@ class MemoryPlan:
     kernel's scratch. aliases: nodes that need no code because their output is their input's bytes (reshape).
     in_place: nodes whose output lies where one of their inputs lay -> that input's name.
     feed_state: row-fed input: offset of the int32 values that last from one feed to the next (rows fed, next band, rows
-    done per node of stage 0 whose rows are cached); else -1.
+    done per node of stage 0 whose rows are cached); else -1. moves: buffers that lie elsewhere from some stage on;
+    ``placements`` has where they begin.
     """
 
     placements: Mapping[str, Placement]
@@ -124,6 +137,7 @@ class MemoryPlan:
     timeline: tuple[Buffer, ...]
     feed_state: int = -1
     parts: tuple[ArenaPart, ...] = ()
+    moves: tuple[Move, ...] = ()
 
     @property
     def end(self) -> int:
@@ -133,3 +147,11 @@ class MemoryPlan:
     def part(self, offset: int) -> ArenaPart | None:
         """The part an offset lies in, None where the arena is one array in the main bank."""
         return next((p for p in reversed(self.parts) if p.start <= offset), None)
+
+    def placed(self, name: str, step: int) -> Placement:
+        """Where a tensor lies while node ``step`` runs."""
+        found = self.placements[name]
+        for move in self.moves:
+            if name in move.names and step >= move.step:
+                found = replace(found, offset=move.target)
+        return found

@@ -100,6 +100,7 @@ class KernelCall:
     ``proofs``: why its integers are the reference's, where it does not compute as the reference does.
     ``alias``: the output's bytes are those of the input ``in_place[0]`` in the same order (a reshape): nothing is
     executed where both lie at the same place.
+    ``narrow``: so little scratch that cores without SIMD (Armv6-M) take a slow way.
     """
 
     kernel: str
@@ -114,6 +115,7 @@ class KernelCall:
     merge_rows: bool = False
     parts: tuple[Part, ...] = ()
     alias: bool = False
+    narrow: bool = False
     proofs: tuple[Proof, ...] = field(default=())
 
     @property

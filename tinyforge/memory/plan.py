@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tinyforge.ir.graph import Graph
-from tinyforge.ir.memory_plan import ArenaPart, Buffer, Layout, LayoutKind, MemoryPlan, Placement
+from tinyforge.ir.memory_plan import ArenaPart, Buffer, Layout, LayoutKind, MemoryPlan, Move, Placement
 from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import FusedStage, Halo, Schedule
 from tinyforge.memory.layouts import fed_layout, stage_layouts, whole_layout
+from tinyforge.memory.moves import with_moves
 from tinyforge.memory.overlaps import distances
 from tinyforge.memory.planner import Block, Packing, pack
 from tinyforge.ops.stage_windows import StageWalk, walk_stage
 
-__all__ = ["ALIGN", "Demand", "MemoryPlan", "Placement", "make_demand", "plan_memory"]
+__all__ = ["ALIGN", "Demand", "MemoryPlan", "Placement", "make_demand", "plan_memory", "replan"]
 
 FEED_STATE = "feed state"
 ALIGN = 4
@@ -56,17 +57,24 @@ _Layouts = dict[str, tuple[Layout, bool]]
 
 
 def plan_memory(
-    graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], *, effort: int = 20_000, below: int | None = None
+    graph: Graph,
+    schedule: Schedule,
+    calls: Sequence[KernelCall],
+    *,
+    effort: int = 20_000,
+    below: int | None = None,
+    moves: bool = False,
 ) -> MemoryPlan:
     """Place every activation and scratch buffer of ``graph`` run by ``schedule``; ``calls[i]`` is node i's kernel call.
 
     Graph inputs are alive from the start to their last use and may be overwritten then; outputs to the end. Sharing
     (in place) is kept only where the arena gets no larger. ``below``: only a plan of fewer bytes is of use, as for
-    ``pack``. ValueError for a schedule that makes no sense.
+    ``pack``. ``moves``: buffers may be moved between stages where that makes it smaller. ValueError for a schedule that
+    makes no sense.
     """
     best: MemoryPlan | None = None
     for share in (True, False):
-        plan = _plan(graph, schedule, calls, share, effort, below)
+        plan = _plan(make_demand(graph, schedule, calls, share), effort, below, moves)
         below = plan.arena_bytes if below is None else min(below, plan.arena_bytes)
         if best is None or plan.arena_bytes < best.arena_bytes:
             best = plan
@@ -76,13 +84,37 @@ def plan_memory(
     return best
 
 
-def _plan(
-    graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: bool, effort: int, below: int | None
-) -> MemoryPlan:
-    demand = make_demand(graph, schedule, calls, share)
-    packing = pack(demand.blocks, demand.overlaps, effort=effort, below=below)
+def _plan(demand: Demand, effort: int, below: int | None, moves: bool) -> MemoryPlan:
+    packing = pack(demand.blocks, demand.overlaps, effort=0 if moves else effort, below=below)
+    if moves and packing.arena_bytes > packing.lower_bound and (below is None or packing.lower_bound < below):
+        demand, packing = _moved(demand, packing, effort, below)
     rest = pack([_without(demand, b) for b in demand.blocks], demand.overlaps, effort=0)
     return demand.plan(packing, min(rest.arena_bytes, packing.arena_bytes))
+
+
+def _moved(demand: Demand, packing: Packing, effort: int, below: int | None) -> tuple[Demand, Packing]:
+    """With moves, or without them where a longer search does as well."""
+    moved = with_moves(demand, packing, effort // 8)
+    if moved[1].arena_bytes <= packing.lower_bound:
+        return moved
+    still = pack(demand.blocks, demand.overlaps, effort=effort, below=below)
+    return (demand, still) if still.arena_bytes <= moved[1].arena_bytes else moved
+
+
+def replan(
+    plan: MemoryPlan, scratch: Mapping[int, int], scratch_bytes: Mapping[int, int], timeline: Sequence[Buffer]
+) -> MemoryPlan:
+    """The plan with other scratch buffers."""
+    step, buffers = _peak(timeline)
+    return replace(
+        plan,
+        scratch=scratch,
+        scratch_bytes=scratch_bytes,
+        timeline=tuple(sorted(timeline, key=lambda b: (b.first_use, b.offset, b.names))),
+        arena_bytes=max((b.offset + b.nbytes for b in timeline), default=0),
+        peak_step=step,
+        peak_buffers=buffers,
+    )
 
 
 def _without(demand: Demand, block: Block) -> Block:
@@ -94,18 +126,43 @@ def _without(demand: Demand, block: Block) -> Block:
 class Demand:
     """What has to be placed. ``blocks``: tensors (those that share a buffer once, under the name of the first), then
     scratch, then the feed state. ``overlaps``: between them, as the planner takes them. ``inputs_only``: names of
-    blocks that hold nothing but model inputs. ``scratch``: node -> bytes, in the order of the blocks."""
+    blocks that hold nothing but model inputs. ``scratch``: node -> bytes, in the order of the blocks. ``movable``:
+    blocks that could move, each with the step before which it would: its last stage. ``cuts``: those that do; the
+    blocks of where they go follow those of the tensors, in the same order."""
 
     work: _Work
     blocks: tuple[Block, ...]
     overlaps: dict[tuple[int, int], int]
     inputs_only: frozenset[str]
     scratch: dict[int, int]
+    movable: dict[int, int]
+    cuts: dict[int, int] = field(default_factory=dict)
 
     @property
     def tensors(self) -> int:
         """The first so many blocks are tensors."""
-        return len(self.blocks) - len(self.scratch) - (self.work.feed is not None)
+        return len(self.blocks) - len(self.scratch) - len(self.cuts) - (self.work.feed is not None)
+
+    def cut(self, cuts: Mapping[int, int]) -> Demand:
+        """The same, nothing cut so far, with tensors' blocks cut in two before the given steps."""
+        count = self.tensors
+        low = [replace(b, last_use=cuts[i] - 1) if i in cuts else b for i, b in enumerate(self.blocks[:count])]
+        high = [replace(self.blocks[i], first_use=step) for i, step in cuts.items()]
+        moved = {i: count + n for n, i in enumerate(cuts)}  # inputs are overlapped in their last stage
+        overlaps = {(out, moved.get(source, source)): d for (out, source), d in self.overlaps.items()}
+        return replace(self, blocks=(*low, *high, *self.blocks[count:]), overlaps=overlaps, cuts=dict(cuts))
+
+    def moving(self, packing: Packing) -> frozenset[int]:
+        """Blocks that are cut and go elsewhere."""
+        places = enumerate(self.cuts, self.tensors)
+        return frozenset(i for to, i in places if packing.offsets[to] != packing.offsets[i])
+
+    def _moves(self, packing: Packing) -> tuple[Move, ...]:
+        return tuple(
+            Move(self.cuts[i], self.members(i), packing.offsets[i], packing.offsets[to], self.blocks[i].size)
+            for to, i in enumerate(self.cuts, self.tensors)
+            if i in self.moving(packing)
+        )
 
     def members(self, block: int) -> tuple[str, ...]:
         """Tensors that lie in a block; none in scratch."""
@@ -122,7 +179,7 @@ class Demand:
                 name: Placement(offsets[work.root(name)], life.layout.nbytes, life.layout)
                 for name, life in work.lives.items()
             },
-            scratch=dict(zip(scratch, packing.offsets[self.tensors :], strict=False)),
+            scratch=dict(zip(scratch, packing.offsets[self.tensors + len(self.cuts) :], strict=False)),
             scratch_bytes=scratch,
             aliases=frozenset(work.aliases),
             in_place=dict(work.in_place),
@@ -135,6 +192,7 @@ class Demand:
             timeline=timeline,
             feed_state=packing.offsets[-1] if work.feed else -1,
             parts=parts,
+            moves=self._moves(packing),
         )
 
 
@@ -154,9 +212,23 @@ def make_demand(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], s
         work=work,
         blocks=tuple(blocks),
         overlaps=_overlaps(graph, schedule, calls, work, roots),
+        movable=_movable(schedule, work, roots),
         inputs_only=frozenset(r for r in roots if set(work.lives[r].names) <= set(graph.inputs)),
         scratch=scratch,
     )
+
+
+def _movable(schedule: Schedule, work: _Work, roots: Sequence[str]) -> dict[int, int]:
+    """Blocks of whole tensors, neither input nor output, that live through several stages -> first step of the last."""
+    firsts = [s.first if isinstance(s, FusedStage) else s.node for s in schedule.stages]
+    found = {}
+    for i, root in enumerate(roots):
+        life = work.lives[root]
+        start = max((f for f in firsts if f <= life.last_use), default=0)
+        whole = life.layout.kind is LayoutKind.WHOLE and life.kind == "activation"
+        if whole and life.nbytes and start > life.first_use:
+            found[i] = start
+    return found
 
 
 def _overlaps(

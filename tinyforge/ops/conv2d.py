@@ -31,6 +31,15 @@ def out_extent(size: int, kernel: int, stride: int, before: int, after: int, dil
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """``pixels`` done at a time, ``room`` for so many widened ones, and the scratch it takes."""
+
+    pixels: int
+    room: int
+    scratch_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Conv2D(Op):
     """Attributes: stride and dilation as (rows, cols), padding as (top, bottom, left, right)."""
 
@@ -145,24 +154,39 @@ class Conv2D(Op):
         if call.kernel == "tf_conv2d_mve_s8":
             literals = tuple((name, 1 if name == "at_once" else value) for name, value in call.literals)
             return (replace(call, literals=literals, scratch_bytes=call.scratch_bytes // 2),)
-        most, scratch, _ = self._gathering(ins, 0)
-        literals = tuple((name, most if name == "most" else value) for name, value in call.literals)
-        return (replace(call, literals=literals, scratch_bytes=scratch),)
+        found: list[KernelCall] = []
+        for block in self._blocks(ins):
+            if block.scratch_bytes < (found[-1] if found else call).scratch_bytes:
+                fields = {"most": block.pixels, "room": block.room}
+                literals = tuple((name, fields.get(name, value)) for name, value in call.literals)
+                found.append(
+                    replace(call, literals=literals, scratch_bytes=block.scratch_bytes, narrow=block.room == 1)
+                )
+        return tuple(found)
 
     def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
-        return self._gathering(ins, 0)[1] if ins[1].shape[0] >= GROUP else 0
+        return self._blocks(ins)[-1].scratch_bytes if ins[1].shape[0] >= GROUP else 0
 
-    def _gathering(self, ins: Sequence[Tensor], limit: int) -> tuple[int, int, bool]:
-        """Pixels done at a time to keep to ``limit``, bytes of scratch, and whether windows are gathered whole."""
+    def _blocks(self, ins: Sequence[Tensor]) -> tuple[Block, ...]:
+        """Ways to take pixels together, the fastest first, the last one with room that Armv6-M is slow with."""
         _, kh, kw, c = ins[1].shape
-        steps = steps_of(kh * kw * c)
-        direct = self._pointwise(ins) and c >= STEP
-        whole = not direct and (kw * c % STEP != 0 or kw * c < SHORTEST_ROW)
-        raw = 0 if direct else STEP * steps if whole else kw * c
-        widest = self._widest_block(ins)
-        fitting = (p for p in (3, 2) if p <= widest and p * (2 * STEP * steps + raw) <= limit)
-        most = min(next(fitting, 2 if direct else 1), widest)
-        return most, max(most, 2) * 2 * STEP * steps + most * raw, whole
+        wide = 2 * STEP * steps_of(kh * kw * c)
+        raw = wide // 2 if self._gathers_whole(ins) else 0 if self._always_inside() else kw * c
+        shapes = [(p, max(p, 2)) for p in range(self._widest_block(ins), 0, -1)]
+        return tuple(Block(p, room, room * wide + p * raw) for p, room in (*shapes, (1, 1)))
+
+    def _direct(self, ins: Sequence[Tensor]) -> bool:
+        """Whether pixels are read where they lie."""
+        return self._pointwise(ins) and ins[1].shape[3] >= STEP
+
+    def _always_inside(self) -> bool:
+        """Whether no window reaches into padding and none has gaps, so that its rows can be read where they lie."""
+        return self.padding == (0, 0, 0, 0) and self.dilation[1] == 1
+
+    def _gathers_whole(self, ins: Sequence[Tensor]) -> bool:
+        """Whether windows are gathered whole and not kernel row by kernel row."""
+        row = ins[1].shape[2] * ins[1].shape[3]
+        return not self._direct(ins) and (row % STEP != 0 or row < SHORTEST_ROW)
 
     def _widest_block(self, ins: Sequence[Tensor]) -> int:
         """The most pixels that ``tf_block`` of the kernel ever takes at once from a row: 4 are done as 2 + 2."""
@@ -184,19 +208,19 @@ class Conv2D(Op):
     def _packed_call(self, call: KernelCall, ins: Sequence[Tensor], packed: Packed) -> KernelCall:
         """The kernels on packed weights: pixels read where they lie, or windows gathered first."""
         oc, kh, _, c = ins[1].shape
-        direct = self._pointwise(ins) and c >= STEP
-        most, scratch, whole = self._gathering(ins, SCRATCH_LIMIT)
-        tail = (("most", most), ("line", packed.line), ("lo", packed.lo), ("hi", packed.hi))
+        blocks = [b for b in self._blocks(ins) if b.room > 1]
+        block = next((b for b in blocks if b.scratch_bytes <= SCRATCH_LIMIT), blocks[-1])
+        tail = (("most", block.pixels), ("room", block.room), *_range_literals(packed))
         call = replace(
             call,
             header="tf_conv2d_packed_s8.h",
             tables=(Table("packed", "int32_t", packed.stream),),
             proofs=(packed.proof,),
-            scratch_bytes=scratch,
+            scratch_bytes=block.scratch_bytes,
         )
-        if direct:
+        if self._direct(ins):
             return replace(call, kernel="tf_pointwise_packed_s8", literals=(("in_c", c), ("out_c", oc), *tail))
-        shape = (("kh", kh), *self._shape_literals(ins), ("whole", int(whole)))
+        shape = (("kh", kh), *self._shape_literals(ins), ("whole", int(self._gathers_whole(ins))))
         return replace(call, kernel="tf_conv2d_packed_s8", literals=(*shape, *tail))
 
     def _shape_literals(self, ins: Sequence[Tensor]) -> tuple[tuple[str, int], ...]:
@@ -236,3 +260,7 @@ class Conv2D(Op):
                 ("hi", rescale.hi),
             ),
         )
+
+
+def _range_literals(packed: Packed) -> tuple[tuple[str, int], ...]:
+    return (("line", packed.line), ("lo", packed.lo), ("hi", packed.hi))

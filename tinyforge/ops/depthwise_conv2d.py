@@ -168,12 +168,18 @@ class DepthwiseConv2D(Op):
             return ()
         _, kh, kw, _ = ins[1].shape
         stride, width, channels = self.stride[1], outs[0].shape[2], ins[0].shape[3]
-        layout: Planes | MvePlanes = plane_layout(kh, kw, stride, width, channels, self.padding[2], 0)
-        if call.kernel == "tf_depthwise_mve_s8":
-            layout = plane_layout_mve(kh, kw, stride, width, channels, 0)
-        fields = {"block": layout.block, "plane": layout.plane}
-        literals = tuple((name, fields.get(name, value)) for name, value in call.literals)
-        return (replace(call, literals=literals, scratch_bytes=layout.scratch_bytes),)
+        found: list[KernelCall] = []
+        limit = call.scratch_bytes - 1
+        while True:
+            layout: Planes | MvePlanes = plane_layout(kh, kw, stride, width, channels, self.padding[2], limit)
+            if call.kernel == "tf_depthwise_mve_s8":
+                layout = plane_layout_mve(kh, kw, stride, width, channels, limit)
+            if layout.scratch_bytes > limit:
+                return tuple(found)
+            fields = {"block": layout.block, "plane": layout.plane}
+            literals = tuple((name, fields.get(name, value)) for name, value in call.literals)
+            found.append(replace(call, literals=literals, scratch_bytes=layout.scratch_bytes))
+            limit = layout.scratch_bytes - 1
 
     def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
         _, kh, kw, _ = ins[1].shape

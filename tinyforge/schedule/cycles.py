@@ -1,43 +1,57 @@
 """Estimated instructions of kernels: what decides band heights, chunk widths and the fastest schedule.
 
-A node costs a fixed amount per call of its kernel (one row segment), per output pixel and per multiply-accumulate. The
-factors are rounded counts of the packed kernels on a Cortex-M7; only their ratios matter for choosing.
+A kernel costs by its row segments: a call, the blocks of pixels it does together, what a block costs once (weights
+read, planes filled) and each pixel of it. Fitted to counts of Cortex-M7 firmware, layer by layer and in pieces; only
+the ratios matter for choosing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
 from tinyforge.ops.base import Op
 
-SHARED = {"conv2d": (3, 0.45), "depthwise_conv2d": (4, 4.8)}
-"""Kind -> pixels computed together, and instructions per MAC of one pixel spent once for all of them: weights read,
-planes filled. A shorter row segment costs as much as a full one."""
-PER_MAC = {"conv2d": 0.45, "depthwise_conv2d": 0.4}
-PER_ELEMENT = {"conv2d": 7.0, "depthwise_conv2d": 9.0, "fully_connected": 7.0}
-PER_CALL = 170
-PER_ROW_POINTER = 8
-PER_PIECE = 60
+PER_CALL = 40
+PER_ROW_POINTER = 12
+PER_PIECE = 75
 """Working out one node's window in one piece, and calling its function."""
+PER_ELEMENT = 8.0
+"""Of the output, where nothing better is known."""
+
+PER_STEP = (0.0, 8.3, 13.3, 17.3)
+"""Matrix core: instructions of a step of four values and two channels, by pixels done together."""
+PER_GROUP = (0.0, 16.0, 22.0, 30.0)
+"""Start and end of the sums of two channels."""
+PER_CLAMP = 7
+PER_WIDENED = (0.0, 4.5, 8.0, 11.0)
+"""Step of four values widened."""
+
+PER_PLANES, PER_FOUR, PER_COLUMN, PER_TAP = 430, 100, 2.2, 1.1
+"""Depthwise: a filling of the planes, four channels of it, a value of those, a product."""
+PER_BYTE = 20
+"""A value where there are fewer channels than four."""
+PER_RING = 90
+"""A row segment in a raster ring: where it is, and what is mirrored."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeCost:
-    """``call``: instructions per row segment, ``shared``: per ``group`` pixels or fewer of it, ``pixel``: per output
-    pixel, ``layer``: of the whole operator."""
+    """``segments[n]``: instructions of one call on a row segment of n pixels; ``layer``: of the whole operator."""
 
-    call: float
-    pixel: float
+    segments: tuple[float, ...]
     layer: int
-    group: int = 1
-    shared: float = 0.0
 
     def of(self, calls: int, pixels: int) -> float:
-        """Instructions of ``calls`` row segments that hold ``pixels`` in all."""
-        groups = calls * -(-pixels // max(calls * self.group, 1))
-        return self.call * calls + self.shared * groups + self.pixel * pixels
+        """Instructions of ``calls`` row segments that hold ``pixels`` in all, as equal as they can be."""
+        if not calls:
+            return 0.0
+        short = pixels // calls
+        longer = pixels - short * calls
+        least = self.segments[short]
+        return calls * least + (longer * (self.segments[short + 1] - least) if longer else 0.0)
 
 
 def node_cost(graph: Graph, call: KernelCall, index: int) -> NodeCost:
@@ -45,17 +59,88 @@ def node_cost(graph: Graph, call: KernelCall, index: int) -> NodeCost:
     node = graph.nodes[index]
     ins, outs = graph.ins(node), graph.outs(node)
     assert isinstance(node.op, Op)
-    kind = node.op.kind
+    height, width, channels = (ins if call.form == "reduce" else outs)[0].type.hwc
     if call.alias:
-        return NodeCost(PER_CALL, 1.0, 0)
-    height, width, channels = outs[0].type.hwc
-    macs = node.op.macs(ins, outs) / max(height * width, 1)
-    per_pixel = PER_MAC.get(kind, 0.75) * macs + PER_ELEMENT.get(kind, 8.0) * channels
-    group, share = SHARED.get(kind, (1, 0.0))
-    if call.form == "reduce":
-        height, width, channels = ins[0].type.hwc
-        per_pixel = 4.0 * channels
-    rows = 1 if call.form == "flat" or call.merge_rows else height
-    per_call = PER_CALL + PER_ROW_POINTER * sum(r.count for r in call.inputs)
-    cost = NodeCost(per_call, per_pixel, 0, group, share * macs)
-    return NodeCost(per_call, per_pixel, int(cost.of(rows, height * width)), group, share * macs)
+        return NodeCost((0.0,) + (float(PER_CALL),) * width, 0)
+    literals = dict(call.literals)
+    per_pixel = 4.0 * channels if call.form == "reduce" else PER_ELEMENT * channels
+    if call.kernel == "tf_fully_connected_packed_s8" or (call.kernel not in SEGMENTS and node.op.macs(ins, outs)):
+        per_pixel += 0.75 * node.op.macs(ins, outs) / max(height * width, 1)
+    fixed = PER_CALL + PER_ROW_POINTER * sum(r.count for r in call.inputs)
+    known = SEGMENTS.get(call.kernel)
+
+    def segment(pixels: int) -> float:
+        return fixed + (known(literals, pixels) if known else per_pixel * pixels)
+
+    segments = tuple(segment(n) for n in range(width + 1))
+    if call.form == "flat" or call.merge_rows:
+        return NodeCost(segments, int(segment(height * width)))
+    return NodeCost(segments, int(height * segments[width]))
+
+
+Literals = Mapping[str, int]
+
+
+def _blocks(pixels: int, most: int) -> dict[int, int]:
+    """How often the kernel does 3, 2 and 1 pixels together: threes, but 4 as 2 + 2."""
+    if most < 3 or pixels < 3:
+        return {2: pixels // 2, 1: pixels % 2} if most >= 2 else {1: pixels}
+    threes, left = divmod(pixels, 3)
+    return {3: threes - (left == 1), 2: 2 if left == 1 else left // 2}
+
+
+def _matmul(literals: Literals, steps: int, pixels: int) -> float:
+    """All output channels of a block of pixels."""
+    outputs = pixels * (PER_CLAMP * (literals["lo"] != -128 or literals["hi"] != 127) + 5 * (literals["line"] == 0))
+    groups = -(-literals["out_c"] // 2)
+    return 60 + groups * (PER_GROUP[pixels] + 2 * outputs + steps * PER_STEP[pixels])
+
+
+def _pointwise(literals: Literals, pixels: int) -> float:
+    steps = -(-literals["in_c"] // 4)
+    return sum(
+        count * (45 + steps * PER_WIDENED[size] + _matmul(literals, steps, size))
+        for size, count in _blocks(pixels, literals["most"]).items()
+    )
+
+
+def _convolution(literals: Literals, pixels: int) -> float:
+    row = literals["kw"] * literals["in_c"]
+    steps = -(-literals["kh"] * row // 4)
+    gathered = literals["kh"] * (10 + 2.0 * row) if literals["whole"] else literals["kh"] * 40.0
+    return sum(
+        count * (45 + size * gathered + steps * PER_WIDENED[size] + _matmul(literals, steps, size))
+        for size, count in _blocks(pixels, literals["most"]).items()
+    )
+
+
+def _depthwise(literals: Literals, pixels: int) -> float:
+    kh, kw, channels = literals["kh"], literals["kw"], literals["in_c"]
+    column = PER_COLUMN * 4 if channels >= 4 else PER_BYTE * channels
+    total, left = 0.0, pixels
+    while left > 0:
+        n = min(left, literals["block"])
+        columns = (n - 1) * literals["stride_w"] + kw
+        total += PER_PLANES + -(-channels // 4) * (PER_FOUR + column * kh * columns)
+        total += PER_TAP * kh * kw * n * channels * literals["depth_multiplier"]
+        left -= n
+    return total
+
+
+def _elementwise(literals: Literals, pixels: int) -> float:
+    return 100 + 7.5 * literals["channels"] * pixels
+
+
+def _pooled(literals: Literals, pixels: int) -> float:
+    """Added to the sums of all channels."""
+    return literals["channels"] * (16 + 0.9 * pixels)
+
+
+SEGMENTS: Mapping[str, Callable[[Literals, int], float]] = {
+    "tf_pointwise_packed_s8": _pointwise,
+    "tf_conv2d_packed_s8": _convolution,
+    "tf_depthwise_planar_s8": _depthwise,
+    "tf_global_average_s8": _pooled,
+    "tf_sum_rows_s8": _pooled,
+    "tf_binary_s8": _elementwise,
+}

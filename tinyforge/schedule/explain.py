@@ -79,3 +79,14 @@ def refusal(
         f"{limit:,} B for it (peak at step {plan.peak_step}, {node_name(space, plan.peak_step)}; layer by layer it is "
         f"{layerwise_bytes:,} B); try {', or '.join(hints)}"
     )
+
+
+def too_slow(space: Space, cycles: int, layerwise: float, options: Options) -> str:
+    """That no schedule keeps the limit of estimated cycles, and what to try."""
+    factor = math.ceil(100 * cycles / layerwise) / 100
+    hints = [f"--max-cycle-factor {factor:.2f}"]
+    hints += ["--objective balanced"] if options.objective == "sram" else ["more --sram"]
+    return (
+        f"{space.graph.name}: the schedule found takes {factor:.2f} times the estimated cycles of layer by layer, the "
+        f"limit is {options.max_cycle_factor:.2f}; try {', or '.join(hints)}"
+    )

@@ -82,7 +82,7 @@ class Fast:
         self.most_macs = factor * self.macs + 1e-6 if math.isfinite(options.factor) else math.inf
         self.most_cycles = math.inf
         if self.fed and options.objective == "sram":
-            self.most_cycles = options.max_cycle_factor * float(layer_cycles(self.wiring).sum())
+            self.most_cycles = options.cycle_factor * float(layer_cycles(self.wiring).sum())
         self.table: StageTable = stage_table(self.wiring, self.fed, (factor - 1.0) * self.macs)
 
     def estimate(self) -> Estimate:

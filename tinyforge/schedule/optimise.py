@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tinyforge.errors import DoesNotFit
@@ -13,10 +13,11 @@ from tinyforge.ir.memory_plan import MemoryPlan
 from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import FusedStage, Schedule
 from tinyforge.memory.plan import plan_memory
-from tinyforge.ops.base import Op
 from tinyforge.ops.stage_windows import executed_macs, walk_stage
-from tinyforge.schedule.explain import explain, refusal
+from tinyforge.schedule.estimate import Costs, stage_estimates
+from tinyforge.schedule.explain import explain, refusal, too_slow
 from tinyforge.schedule.fast_answer import fast_answer
+from tinyforge.schedule.kernels import Kernels, kernels
 from tinyforge.schedule.network import (
     Edges,
     Path,
@@ -79,41 +80,39 @@ def pareto(graph: Graph, calls: Sequence[KernelCall], options: Options | None = 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Answer:
-    """A path with its exact plan and work."""
+    """A path with its exact plan and work, run with ``calls``; ``stage_cycles``: estimated, one a stage."""
 
     path: Path
     schedule: Schedule
     plan: MemoryPlan
     macs: int
+    calls: tuple[KernelCall, ...]
+    stage_cycles: tuple[int, ...]
+
+    @property
+    def cycles(self) -> int:
+        return sum(self.stage_cycles)
 
     @property
     def nbytes(self) -> int:
         return self.plan.arena_bytes
 
 
-def _variants(graph: Graph, calls: Sequence[KernelCall]) -> tuple[tuple[KernelCall, ...], ...]:
-    """For each operator its kernel calls, fastest first, with less and less scratch."""
-    found = []
-    for node, call in zip(graph.nodes, calls, strict=True):
-        assert isinstance(node.op, Op)
-        slim = node.op.lower_slim(call, graph.ins(node), graph.outs(node)) if call.scratch_bytes else ()
-        found.append((call, *(s for s in slim if s.scratch_bytes < call.scratch_bytes)))
-    return tuple(found)
-
-
 class _Search:
     """One question about one network."""
 
     def __init__(self, graph: Graph, calls: Sequence[KernelCall], limit: int, options: Options, where: str) -> None:
-        self.graph, self.calls, self.limit, self.options, self.where = graph, calls, limit, options, where
-        self.variants: tuple[tuple[KernelCall, ...], ...] = ()
+        self.graph, self.limit, self.options, self.where = graph, limit, options, where
+        self.calls = tuple(calls)
+        self.costs = Costs(graph)
+        self.space: Space = make_space(graph, self.calls, self.costs.all(self.calls))
+        self.kernels: Kernels | None = None
         if options.objective == "sram" and options.schedule == "auto":
             self._use_slim()
-        self.space: Space = make_space(graph, self.calls)
         self.fed = options.input == "rows"
         self.total = max(self.space.total_macs, 1)
         self.base = None if self.fed else self._answer(self._layers(), effort=20_000)
-        self.cycles = options.max_cycle_factor * sum(self.space.layer_cycles) if self.fed else math.inf
+        self.cycles = options.cycle_factor * sum(self.space.layer_cycles)
         self.considered = 1
         self.edges: Edges | None = None
         self.bound = 0
@@ -134,34 +133,24 @@ class _Search:
             best = self._fastest()
         if best is None or best.nbytes > self.limit:
             raise DoesNotFit(self._refusal(best))
-        return self._result(self._faster_kernels(best))
+        best = self._grown(best, best.nbytes)
+        if options.max_cycle_factor is not None and best.cycles > self.cycles:
+            raise DoesNotFit(too_slow(self.space, best.cycles, self.cycles / options.max_cycle_factor, options))
+        return self._result(best)
 
     def _use_slim(self) -> None:
-        """From now on every operator takes its call with the least scratch."""
-        self.variants = _variants(self.graph, self.calls)
-        self.calls = tuple(v[-1] for v in self.variants)
+        """From now on every operator takes its call with the least scratch; plans then get faster ones back."""
+        self.kernels = kernels(self.graph, self.calls, self.options.simd)
+        self.space = make_space(self.graph, self.kernels.slim, self.costs.all(self.calls))
+        self.calls = self.kernels.slim
 
-    def _faster_kernels(self, best: _Answer) -> _Answer:
-        """The same schedule with faster kernels back wherever their scratch does not raise the peak."""
-        if not self.variants:
+    def _grown(self, best: _Answer, limit: int) -> _Answer:
+        """The same schedule with faster kernels wherever their scratch fits into ``limit`` bytes."""
+        if self.kernels is None or best.calls != self.calls:
             return best
-        slim = self.calls
-        alive = [0] * len(slim)
-        for buffer in best.plan.timeline:
-            for step in range(buffer.first_use, min(buffer.last_use, len(slim) - 1) + 1):
-                alive[step] += buffer.nbytes
-        limit = max(best.nbytes, 0)
-        for share in (1.0, 0.6, 0.3):
-            room = [share * (limit - a) for a in alive]
-            self.calls = tuple(
-                next((c for c in v if c.scratch_bytes <= r + v[-1].scratch_bytes), v[-1])
-                for v, r in zip(self.variants, room, strict=True)
-            )
-            answer = self._answer(best.path, effort=4000)
-            if answer.nbytes <= best.nbytes:
-                return answer
-        self.calls = slim
-        return best
+        plan, calls = self.kernels.grown(best.plan, limit)
+        cycles = stage_estimates(self.graph, best.schedule, self.costs.all(calls))
+        return replace(best, plan=plan, calls=calls, stage_cycles=cycles)
 
     def _most_macs(self) -> float:
         return self.options.factor * self.total + 1e-6
@@ -172,7 +161,7 @@ class _Search:
         return int((factor - 1) * self.total) + 1
 
     def _smallest(self) -> _Answer | None:
-        """Least SRAM within the MAC factor."""
+        """Least SRAM within the limits of work."""
         most = self._most_macs()
         extra = self._extra()
         start = max(self.space.layer_bytes, default=0) if self.base else 2 * sum(self.space.nbytes) + 64
@@ -182,10 +171,9 @@ class _Search:
         self.edges = few
         if self.options.level == "full":
             limit = path.nbytes if path else start
-            self.edges = all_edges(self.space, Limits(limit, extra, fed=self.fed))
+            self.edges = all_edges(self.space, Limits(limit + limit // 16, extra, fed=self.fed))
             self.considered += self.edges.considered
-        found = self._finalists(self.edges, few, most)
-        best = min(found, key=lambda a: (a.nbytes, a.path.cycles), default=None)
+        best = self._finalist(self.edges, few, most)
         if self.base and (best is None or best.nbytes >= self.base.nbytes):
             return self.base
         return best
@@ -199,29 +187,37 @@ class _Search:
                     return path, source, cycles
         return None, edges, math.inf
 
-    def _finalists(self, edges: Edges, few: Edges, most: float) -> list[_Answer]:
-        """Exact plans of the paths that promise least, until none left can be better than the best found."""
+    def _finalist(self, edges: Edges, few: Edges, most: float) -> _Answer | None:
+        """The best of the exact plans of the paths that promise least: fewest bytes within the limits of work, or the
+        fewest cycles where none keeps theirs. Looks until none left can be better."""
         sizes = sorted({*edges.sizes(), *few.sizes()})
         path, source, cycles = self._promising(edges, few, most)
         if path is None:
-            return []
+            return None
         self.bound = path.nbytes
-        found: list[_Answer] = []
+        best: _Answer | None = None
+        slow: _Answer | None = None
         seen: set[Schedule] = set()
-        for size in [s for s in sizes if s >= path.nbytes][: 4 * FINALISTS]:
-            if found and min(a.nbytes for a in found) <= size:
+        for size in [s for s in sizes if s >= path.nbytes]:
+            if (best and best.nbytes <= size) or len(seen) >= 2 * FINALISTS:
                 break
             for key in (by_cycles, by_macs):
                 candidate = shortest(self.space, source, size, key)
                 if candidate is None or candidate.macs > most or candidate.cycles > cycles:
                     continue
                 schedule = candidate.schedule(self.space, self.fed)
-                if schedule not in seen and len(seen) < 2 * FINALISTS:
-                    seen.add(schedule)
-                    answer = self._answer(candidate, effort=4000)
-                    if answer.macs <= most:
-                        found.append(answer)
-        return found
+                if schedule in seen:
+                    continue
+                seen.add(schedule)
+                answer = self._answer(candidate, effort=4000)
+                if answer.macs > most or (best and answer.nbytes >= best.nbytes):
+                    continue
+                answer = self._grown(answer, max(size, answer.nbytes))
+                if answer.cycles <= self.cycles:
+                    best = min(best or answer, answer, key=lambda a: (a.nbytes, a.cycles))
+                else:
+                    slow = min(slow or answer, answer, key=lambda a: (a.cycles, a.nbytes))
+        return best or slow
 
     def _fastest(self) -> _Answer | None:
         """Fewest cycles within the limit, layer by layer where that fits."""
@@ -242,8 +238,8 @@ class _Search:
 
     def _smallest_slim(self) -> _Answer | None:
         """The least SRAM of all, with kernels of little scratch."""
-        self._use_slim()
-        self.space = make_space(self.graph, self.calls)
+        if self.kernels is None:
+            self._use_slim()
         return self._smallest()
 
     def _fits(self, edges: Edges, limit: int, most: float) -> _Answer | None:
@@ -269,8 +265,7 @@ class _Search:
         self.edges, self.considered = edges, edges.considered
         most = self._most_macs()
         if self.options.objective == "sram":
-            found = self._finalists(edges, edges, most)
-            best = min(found, key=lambda a: (a.nbytes, a.macs), default=None)
+            best = self._finalist(edges, edges, most)
         else:
             top = min(self.limit, max(self.space.layer_bytes, default=0))
             best = self._fits(edges, top, most)
@@ -291,7 +286,7 @@ class _Search:
         points: list[Point] = []
         for a in sorted(answers, key=lambda a: (a.macs, a.nbytes)):
             if not points or a.nbytes < points[-1].arena_bytes:
-                points.append(Point(a.nbytes, a.macs / self.total, int(a.path.cycles), a.schedule))
+                points.append(Point(a.nbytes, a.macs / self.total, a.cycles, a.schedule))
         return tuple(points)
 
     def _paths(self, few: Edges, edges: Edges, factor: float) -> Iterator[Path]:
@@ -307,15 +302,18 @@ class _Search:
                     yield path
 
     def _answer(self, path: Path, effort: int) -> _Answer:
+        calls = self.calls
         schedule = path.schedule(self.space, self.fed)
-        plan = plan_memory(self.graph, schedule, self.calls, effort=effort)
+        moves = self.options.schedule == "auto" and any(isinstance(s, FusedStage) for s in schedule.stages)
+        plan = plan_memory(self.graph, schedule, calls, effort=effort, moves=moves)
         macs = 0
         for stage in schedule.stages:
             if isinstance(stage, FusedStage):
                 macs += executed_macs(self.graph, walk_stage(self.graph, stage))
             else:
                 macs += self.space.macs[stage.node]
-        return _Answer(path, schedule, plan, macs)
+        cycles = stage_estimates(self.graph, schedule, self.costs.all(calls))
+        return _Answer(path, schedule, plan, macs, calls, cycles)
 
     def _family(self) -> str:
         if self.edges is None:
@@ -335,7 +333,7 @@ class _Search:
         space = self.space
         return ScheduleResult(
             schedule=best.schedule,
-            planned=partial(Planned, best.plan, tuple(self.calls)),
+            planned=partial(Planned, best.plan, best.calls),
             arena_bytes=best.nbytes,
             macs=space.total_macs,
             executed_macs=best.macs,
@@ -345,10 +343,10 @@ class _Search:
             considered=self.considered,
             layerwise_bytes=base_bytes,
             explanation=explain(space, best.schedule, best.plan, best.macs, base_bytes, self.limit, self.considered),
-            estimated_cycles=int(best.path.cycles),
+            estimated_cycles=best.cycles,
             stages=tuple(
-                StageCost(e.first, e.last, e.nbytes, e.macs, sum(space.macs[e.first : e.last + 1]), int(e.cycles))
-                for e in best.path.edges
+                StageCost(e.first, e.last, e.nbytes, e.macs, sum(space.macs[e.first : e.last + 1]), cycles)
+                for e, cycles in zip(best.path.edges, best.stage_cycles, strict=True)
             ),
         )
 

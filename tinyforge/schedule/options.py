@@ -16,6 +16,7 @@ SCHEDULES = ("auto", "layerwise", "patch")
 INPUTS = ("whole", "rows")
 LEVELS = ("full", "fast")
 DEFAULT_SRAM_MAC_FACTOR = 1.10
+DEFAULT_FED_CYCLE_FACTOR = 1.30
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,9 @@ class Options:
     objective: ``balanced`` and ``latency``: fewest estimated cycles that fit, of those the smallest; ``sram``: least
     SRAM with at most ``max_mac_factor`` times the network's own MACs (default 1.10). schedule: the family. Without a
     factor the first two objectives have no limit. input: ``rows`` feeds the input row by row. level: ``fast`` takes
-    milliseconds and estimates (``schedule.fast``). max_cycle_factor: for ``sram`` with a
-    row-fed input, estimated cycles over those of layer by layer, at most, where any schedule can keep it.
+    milliseconds and estimates (``schedule.fast``). max_cycle_factor: for ``sram``, estimated cycles over those of layer
+    by layer, at most, where any schedule can keep it (default: 1.30 where the input is fed, no limit else). simd: the
+    core multiplies two lanes at once; without, kernels of narrow scratch are slow and left out.
     """
 
     objective: str = "balanced"
@@ -34,7 +36,8 @@ class Options:
     max_mac_factor: float | None = None
     input: str = "whole"
     level: str = "full"
-    max_cycle_factor: float = 1.30
+    max_cycle_factor: float | None = None
+    simd: bool = True
 
     def __post_init__(self) -> None:
         for what, value, choices in (
@@ -47,6 +50,8 @@ class Options:
                 raise UsageError(f"{what} {value!r} is unknown; choose one of {', '.join(choices)}")
         if self.max_mac_factor is not None and not 1.0 <= self.max_mac_factor < math.inf:
             raise UsageError(f"a MAC factor of {self.max_mac_factor} makes no sense; give 1.0 or more")
+        if self.max_cycle_factor is not None and not 1.0 <= self.max_cycle_factor < math.inf:
+            raise UsageError(f"a cycle factor of {self.max_cycle_factor} makes no sense; give 1.0 or more")
         if self.input == "rows" and self.schedule != "auto":
             raise UsageError(f"a row-fed input needs --schedule auto, not {self.schedule}")
 
@@ -55,6 +60,12 @@ class Options:
         if self.max_mac_factor is not None:
             return self.max_mac_factor
         return DEFAULT_SRAM_MAC_FACTOR if self.objective == "sram" else math.inf
+
+    @property
+    def cycle_factor(self) -> float:
+        if self.max_cycle_factor is not None:
+            return self.max_cycle_factor
+        return DEFAULT_FED_CYCLE_FACTOR if self.input == "rows" else math.inf
 
 
 @dataclass(frozen=True, slots=True)

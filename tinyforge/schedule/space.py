@@ -9,7 +9,7 @@ from itertools import accumulate
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
 from tinyforge.ops.base import Op
-from tinyforge.schedule.cycles import NodeCost, node_cost
+from tinyforge.schedule.cycles import NodeCost
 
 Axis = tuple[int, int, int, int]
 """num, den, lo, hi of an AxisMap."""
@@ -82,8 +82,8 @@ class Space:
         return self.names.index(self.graph.inputs[0])
 
 
-def make_space(graph: Graph, calls: Sequence[KernelCall]) -> Space:
-    """Collect the facts."""
+def make_space(graph: Graph, calls: Sequence[KernelCall], costs: Sequence[NodeCost]) -> Space:
+    """Collect the facts. ``costs``: of each node; those of faster calls than ``calls``, if the plan may get them."""
     count = len(graph.nodes)
     names = tuple(dict.fromkeys((*graph.inputs, *(t for n in graph.nodes for t in n.outputs))))
     ids = {t: i for i, t in enumerate(names)}
@@ -100,7 +100,7 @@ def make_space(graph: Graph, calls: Sequence[KernelCall]) -> Space:
             source, target = ids[graph.nodes[i].inputs[calls[i].in_place[0]]], ids[graph.nodes[i].outputs[0]]
             read[source] = max(read[source], read[target])
             nbytes[target] = 0
-    windowed = tuple(_windowed(graph, calls, ids, i) for i in range(count))
+    windowed = tuple(_windowed(graph, calls[i], costs[i], ids, i) for i in range(count))
     macs = tuple(_macs(graph, i) for i in range(count))
     crossing = _crossing(count, made, read, nbytes)
     alive = [c + sum(nbytes[ids[t]] for t in graph.nodes[i].outputs) for i, c in enumerate(crossing[:count])]
@@ -123,7 +123,7 @@ def make_space(graph: Graph, calls: Sequence[KernelCall]) -> Space:
             alive[i] + calls[i].scratch_bytes - _saving(graph, calls[i], ids, i, read, nbytes, windowed[i], shapes)
             for i in range(count)
         ),
-        layer_cycles=tuple(node_cost(graph, calls[i], i).layer for i in range(count)),
+        layer_cycles=tuple(c.layer for c in costs),
     )
 
 
@@ -141,8 +141,8 @@ def _crossing(count: int, made: Sequence[int], read: Sequence[int], nbytes: Sequ
     return tuple(found)
 
 
-def _windowed(graph: Graph, calls: Sequence[KernelCall], ids: dict[str, int], index: int) -> WindowedNode | None:
-    node, call = graph.nodes[index], calls[index]
+def _windowed(graph: Graph, call: KernelCall, cost: NodeCost, ids: dict[str, int], index: int) -> WindowedNode | None:
+    node = graph.nodes[index]
     ins, outs = graph.ins(node), graph.outs(node)
     assert isinstance(node.op, Op)
     reduces = node.op.accumulates(ins, outs)
@@ -170,7 +170,7 @@ def _windowed(graph: Graph, calls: Sequence[KernelCall], ids: dict[str, int], in
         scratch=call.scratch_bytes,
         macs=_macs(graph, index),
         in_place=tuple(ids[node.inputs[i]] for i in call.in_place if node.inputs[i] in ids),
-        cost=node_cost(graph, call, index),
+        cost=cost,
     )
 
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tinyforge.ir.schedule import CACHED, FusedStage, Halo, TensorMode
-from tinyforge.schedule.cycles import PER_PIECE
+from tinyforge.schedule.cycles import PER_PIECE, PER_RING
 from tinyforge.schedule.space import Axis, Space, WindowedNode, overlap
 
 COLUMNS_CACHED = TensorMode(Halo.RECOMPUTE, Halo.CACHE)
@@ -268,7 +268,8 @@ class _Walk:
         )
 
     def _cycles(self, node: WindowedNode, made_r: int, made_c: int, calls: int) -> float:
-        return node.cost.of(calls, made_r * made_c) + PER_PIECE * self.bands * self.pieces
+        rings = PER_RING * calls if self.chunked else 0
+        return node.cost.of(calls, made_r * made_c) + rings + PER_PIECE * self.bands * self.pieces
 
     def finish(self, first: int, labels: dict[Pending, list[Label]]) -> Iterator[Edge]:
         """Stages that begin with node ``first``: everything pending comes from outside."""

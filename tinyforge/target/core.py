@@ -32,6 +32,11 @@ class Core:
         """Whether it is a RISC-V core."""
         return self.arch.startswith("rv")
 
+    @property
+    def simd(self) -> bool:
+        """Whether products are added up in one instruction (all but the Armv6-M and Armv8-M baseline cores)."""
+        return self.arch not in ("armv6-m", "armv8-m.base")
+
 
 CORES: dict[str, Core] = {
     core.name: core

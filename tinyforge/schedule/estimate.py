@@ -1,0 +1,55 @@
+"""Estimated instructions of a schedule with given kernel calls, from the windows it really runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinyforge.ir.graph import Graph
+from tinyforge.ir.program import KernelCall
+from tinyforge.ir.schedule import FusedStage, Schedule
+from tinyforge.ops.stage_windows import AxisTensor, StageWalk, walk_stage
+from tinyforge.schedule.cycles import PER_PIECE, PER_RING, NodeCost, node_cost
+
+
+class Costs:
+    """Costs of the kernel calls of one graph, each worked out once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.known: dict[tuple[int, KernelCall], NodeCost] = {}
+
+    def all(self, calls: Sequence[KernelCall]) -> tuple[NodeCost, ...]:
+        """One for each node."""
+        found = []
+        for key in enumerate(calls):
+            if key not in self.known:
+                self.known[key] = node_cost(self.graph, key[1], key[0])
+            found.append(self.known[key])
+        return tuple(found)
+
+
+def stage_estimates(graph: Graph, schedule: Schedule, costs: Sequence[NodeCost]) -> tuple[int, ...]:
+    """Instructions of each stage."""
+    return tuple(
+        _fused(walk_stage(graph, stage), costs) if isinstance(stage, FusedStage) else costs[stage.node].layer
+        for stage in schedule.stages
+    )
+
+
+def _fused(walk: StageWalk, costs: Sequence[NodeCost]) -> int:
+    pieces = (walk.rows.warm + walk.rows.count) * (walk.cols.warm + walk.cols.count)
+    total = float(PER_PIECE * pieces * len(walk.nodes))
+    for node in walk.nodes:
+        lengths = _lengths(walk.cols.tensors[node.outputs[0]])
+        ring = PER_RING if walk.cols.count > 1 else 0
+        row = sum((costs[node.index].segments[n] + ring) * count for n, count in lengths.items())
+        total += walk.rows.tensors[node.outputs[0]].exec_total * row
+    return int(total)
+
+
+def _lengths(columns: AxisTensor) -> dict[int, int]:
+    """How many pieces compute so many columns."""
+    sizes, counts = np.unique(np.maximum(columns.exec_hi - columns.exec_lo, 0), return_counts=True)
+    return {int(n): int(c) for n, c in zip(sizes, counts, strict=True) if n > 0}
