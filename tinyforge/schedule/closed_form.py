@@ -22,7 +22,7 @@ MODES = 3
 """Nothing recomputed; what costs little; whatever saves bytes."""
 LITTLE = 8
 """Part of the extra MACs allowed that one layer may cost in the second mode."""
-PER_CALL, PER_PIECE, NARROW = 60.0, 75.0, 0.55
+PER_CALL, PER_PIECE, NARROW = 60.0, 75.0, 0.4
 """Instructions of a row segment and of a piece of a layer; cost of a pixel done alone over that of one among many."""
 
 FloatArray = npt.NDArray[np.float64]

@@ -174,7 +174,7 @@ class _Search:
             self.edges = all_edges(self.space, Limits(limit + limit // 16, extra, fed=self.fed))
             self.considered += self.edges.considered
         best = self._finalist(self.edges, few, most)
-        if self.base and (best is None or best.nbytes >= self.base.nbytes):
+        if self.base and (best is None or best.nbytes >= self.base.nbytes or best.cycles > self.cycles):
             return self.base
         return best
 
