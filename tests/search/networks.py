@@ -169,6 +169,6 @@ def examples(draw: Any) -> Example:
         reject()
     calls = tuple(lower_graph(graph))
     schedule = random_schedule(rng, graph)  # type: ignore[arg-type]
-    plan = plan_memory(graph, schedule, calls, effort=100)
+    plan = plan_memory(graph, schedule, calls, effort=100, moves=True)
     data = rng.bulk.integers(-128, 128, graph.tensors["t0"].shape).astype(np.int8)
     return Example(graph, schedule, plan, calls, data)

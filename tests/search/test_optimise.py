@@ -74,7 +74,7 @@ def test_a_limit_of_estimated_cycles() -> None:
         kept += 1
     assert kept
     with pytest.raises(DoesNotFit, match=r"times the estimated cycles of layer by layer.*--max-cycle-factor"):
-        optimise(graph, calls, small.plan.arena_bytes, Options(max_cycle_factor=1.0))
+        optimise(graph, calls, options=Options("sram", input="rows", max_cycle_factor=1.0))
 
 
 def test_wishes_that_make_no_sense() -> None:

@@ -174,7 +174,9 @@ class _Search:
             self.edges = all_edges(self.space, Limits(limit + limit // 16, extra, fed=self.fed))
             self.considered += self.edges.considered
         best = self._finalist(self.edges, few, most)
-        if self.base and (best is None or best.nbytes >= self.base.nbytes or best.cycles > self.cycles):
+        if self.base and self.kernels and (best is None or best.cycles > self.cycles):
+            return self._answer(self._layers(), effort=20_000, calls=self.kernels.fast)
+        if self.base and (best is None or best.nbytes >= self.base.nbytes):
             return self.base
         return best
 
@@ -301,8 +303,8 @@ class _Search:
                     last = path.nbytes
                     yield path
 
-    def _answer(self, path: Path, effort: int) -> _Answer:
-        calls = self.calls
+    def _answer(self, path: Path, effort: int, calls: tuple[KernelCall, ...] | None = None) -> _Answer:
+        calls = calls or self.calls
         schedule = path.schedule(self.space, self.fed)
         moves = self.options.schedule == "auto" and any(isinstance(s, FusedStage) for s in schedule.stages)
         plan = plan_memory(self.graph, schedule, calls, effort=effort, moves=moves)
