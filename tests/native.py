@@ -111,7 +111,8 @@ def run_jobs(folder: Path, jobs: Sequence[Job], flags: Sequence[str] = ("-O1", *
         tree = generate(job.graph, job.schedule, job.plan, job.calls or lower_graph(job.graph), name)
         for file, text in tree.files.items():
             (folder / file).write_text(text)
-    unit = "".join(f'#include "{n}_weights.c"\n#include "{n}.c"\n#undef ARENA\n' for n in names)
+    undefine = "".join(f"#undef {macro}\n" for macro in ("ARENA", "ARENA_SRAM", "ARENA_DTCM"))
+    unit = "".join(f'#include "{n}_weights.c"\n#include "{n}.c"\n{undefine}' for n in names)
     (folder / "models.c").write_text(unit)
     body = "".join(f'#include "{n}.h"\n' for n in names) + _MAIN_HEAD
     body += "".join(_run_function(n, j) for n, j in zip(names, jobs, strict=True))

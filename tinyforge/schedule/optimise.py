@@ -133,7 +133,8 @@ class _Search:
             best = self._fastest()
         if best is None or best.nbytes > self.limit:
             raise DoesNotFit(self._refusal(best))
-        best = self._grown(best, best.nbytes)
+        roomy = options.objective != "sram" and self.limit < NO_LIMIT
+        best = self._grown(best, self.limit if roomy else best.nbytes)
         if options.max_cycle_factor is not None and best.cycles > self.cycles:
             raise DoesNotFit(too_slow(self.space, best.cycles, self.cycles / options.max_cycle_factor, options))
         return self._result(best)
