@@ -4,7 +4,8 @@
  * rows: kh pointers to pixel column in_x0 of the input rows, NULL for padding rows; out: pixel x0 of the output row.
  * scratch: 4-byte aligned, 8 * room * steps bytes of widened values, then at_once windows of raw values where kernel
  * rows are gathered (`whole`: the whole window at once, because a kernel row is short or no multiple of 4 bytes).
- * room >= at_once. The cores of Armv6-M widen one pixel to the size of two: room 1 is for the others, and slow there. */
+ * room >= at_once. The cores of Armv6-M widen one pixel to the size of two: room 1 is for the others, and slow there.
+ */
 #ifndef TF_CONV2D_PACKED_S8_H
 #define TF_CONV2D_PACKED_S8_H
 
