@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tinyforge.api.check import check
     from tinyforge.api.compile import compile
     from tinyforge.api.doctor import doctor
+    from tinyforge.api.export import export
     from tinyforge.api.flash import flash
     from tinyforge.api.report import report
     from tinyforge.api.run import run
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_VERBS = ("boards", "check", "compile", "doctor", "flash", "report", "run")
+_VERBS = ("boards", "check", "compile", "doctor", "export", "flash", "report", "run")
 _ERRORS = (
     "DeviceError",
     "DoesNotFit",
@@ -53,6 +54,7 @@ __all__ = [
     "check",
     "compile",
     "doctor",
+    "export",
     "flash",
     "report",
     "run",

@@ -8,7 +8,7 @@ import sys
 import tinyforge
 from tests.guards.source import PACKAGE, ROOT
 
-VERBS = ["boards", "check", "compile", "doctor", "flash", "report", "run"]
+VERBS = ["boards", "check", "compile", "doctor", "export", "flash", "report", "run"]
 ERRORS = ["DeviceError", "DoesNotFit", "ModelError", "TinyforgeError", "ToolMissing", "UnsupportedModel", "UsageError"]
 
 

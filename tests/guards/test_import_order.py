@@ -8,7 +8,7 @@ from tests.guards.source import modules
 
 ORDER = [
     *("errors", "paths", "ir", "ops", "interp", "importers", "passes", "quant", "memory", "target", "schedule"),
-    *("codegen", "toolchain", "device", "reporting", "search", "api", "cli"),
+    *("codegen", "toolchain", "device", "reporting", "exporting", "search", "api", "cli"),
 ]
 
 

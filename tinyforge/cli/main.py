@@ -14,6 +14,7 @@ from tinyforge.cli.boards import boards
 from tinyforge.cli.check import check
 from tinyforge.cli.compile import compile_model
 from tinyforge.cli.doctor import doctor
+from tinyforge.cli.export import export
 from tinyforge.cli.flash import flash
 from tinyforge.cli.help import GroupedCommand, GroupedCommands
 from tinyforge.cli.report import report
@@ -34,6 +35,7 @@ _MODEL, _BOARD, _ABOUT = "Model to C", "On a board", "Around it"
 app.command("check", cls=GroupedCommand, rich_help_panel=_MODEL)(check)
 app.command("compile", cls=GroupedCommand, rich_help_panel=_MODEL)(compile_model)
 app.command("report", cls=GroupedCommand, rich_help_panel=_MODEL)(report)
+app.command("export", cls=GroupedCommand, rich_help_panel=_MODEL)(export)
 app.command("flash", cls=GroupedCommand, rich_help_panel=_BOARD)(flash)
 app.command("run", cls=GroupedCommand, rich_help_panel=_BOARD)(run_command)
 app.command("boards", cls=GroupedCommand, rich_help_panel=_ABOUT)(boards)

@@ -217,3 +217,19 @@ BenchPage = Annotated[
     Path | None, typer.Option("--page", metavar="FILE", help="Markdown page whose tables are rewritten.")
 ]
 BenchOut = Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the record as JSON.")]
+
+# export
+PackageFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="zip|cmake|arduino|platformio|zephyr|esp-idf|cmsis-pack",
+        help="Kind of package.",
+        show_default=False,
+    ),
+]
+Package = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder or archive; default: beside BUILD.", show_default=False)
+]
+PackageVersion = Annotated[str, typer.Option("--version", metavar="1.2.3", help="Version of the package.")]
