@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.chips.chip import Chip, ChipMachine
+from tests.chips.esp32c3 import Esp32c3, Esp32c3Machine
 from tests.chips.nrf52840 import NVMC_ICACHE, Nrf52840
 from tests.chips.rp2 import BOOT_SRAM, FLASH, SSI, Rp2, boot2_checksum, image_def
 from tests.toy_build import toy_expected, toy_inputs, write_toy_build
@@ -131,6 +132,25 @@ def test_the_model_catches_what_is_left_out(tmp_path: Path, file: str, old: str,
     powered(build_firmware(write_toy_build(tmp_path / "toy"), board), chip).run(until="tfb_cycles_init")
     chip.baud()
     assert any(problem in found for found in chip.problems), chip.problems
+
+
+@pytest.mark.parametrize("baud", [115200, 921600])
+def test_esp32c3_starts_directly_and_answers(tmp_path: Path, baud: int) -> None:
+    """Constants are read through the other view of the flash; cycles come from the core's own counter."""
+    board = load_board("esp32c3_devkitm")
+    board = replace(board, uart=replace(board.uart, baud=baud))
+    firmware = build_firmware(write_toy_build(tmp_path / "toy"), board)
+    chip = Esp32c3(board)
+    machine = Esp32c3Machine(board, chip, firmware.image(), flash_content(firmware.image().segments, board))
+    inputs = toy_inputs(2)
+    client = DeviceClient(machine)
+    result = run_client(client, firmware.info, [inputs])
+    np.testing.assert_array_equal(result.outputs[0], toy_expected(inputs))
+    assert (client.hello().clock_hz, chip.core_hz()) == (160_000_000, 160_000_000)
+    assert chip.watchdogs == set()
+    assert chip.problems == []
+    assert chip.baud() == pytest.approx(baud, rel=0.005)
+    assert result.cycles
 
 
 def test_boot_roms_refuse_damaged_images(tmp_path: Path) -> None:

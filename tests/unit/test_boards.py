@@ -30,7 +30,7 @@ NUCLEO = load_board("nucleo_f446re").source.read_text(encoding="utf-8")  # type:
 
 def test_the_promised_boards_are_there() -> None:
     promised = """nucleo_f446re nucleo_f746zg disco_f746ng nucleo_h743zi2 nucleo_l476rg b_l475e_iot01a stm32f4_disco
-        nrf52840dk arduino_nano_33_ble rpi_pico rpi_pico2 teensy41 esp32s3 nucleo_l4r5zi nucleo_f412zg
+        nrf52840dk arduino_nano_33_ble rpi_pico rpi_pico2 teensy41 esp32c3_devkitm esp32s3 nucleo_l4r5zi nucleo_f412zg
         nucleo_f767zi"""
     assert set(promised.split()) <= set(HARDWARE)
 

@@ -32,7 +32,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-CYCLE_SOURCES = ("dwt", "systick", "cmsdk-timer", "sse-counter", "mcycle", "ccount")
+CYCLE_SOURCES = ("dwt", "systick", "cmsdk-timer", "sse-counter", "mcycle", "mpccr", "ccount")
 EMULATORS = ("unicorn", "qemu", "none")
 _ADDRESS_LIMIT = (1 << 32) - 1
 _MAX_FILE_BYTES = 1 << 20
@@ -171,7 +171,11 @@ def _flash(fields: Fields) -> tuple[MemoryBank, FlashGeometry]:
     if bank.end > _ADDRESS_LIMIT + 1:
         fields.fail("size", "flash must end below 4 GiB")
     runs = tuple(_sector_run(text, fields) for text in fields.texts("sectors", ()))
-    geometry = FlashGeometry(runs, fields.integer("write_bytes", 1, low=1, high=4096))
+    geometry = FlashGeometry(
+        sectors=runs,
+        write_bytes=fields.integer("write_bytes", 1, low=1, high=4096),
+        data_origin=fields.optional_integer("data_origin"),
+    )
     if runs and geometry.size != bank.size:
         fields.fail("sectors", f"they add up to {geometry.size:,} B, the flash has {bank.size:,} B")
     fields.finish()

@@ -44,10 +44,14 @@ class SectorRun:
 
 @dataclass(frozen=True, slots=True)
 class FlashGeometry:
-    """Erase units in address order, and the bytes programmed at once. Both empty where nobody erases (emulators)."""
+    """Erase units in address order, and the bytes programmed at once. Both empty where nobody erases (emulators).
+
+    data_origin: address at which constants are read, where code and data see the flash at different ones.
+    """
 
     sectors: tuple[SectorRun, ...] = ()
     write_bytes: int = 1
+    data_origin: int | None = None
 
     @property
     def size(self) -> int:

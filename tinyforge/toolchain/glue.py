@@ -83,6 +83,7 @@ def linker_script(board: Board, stack_bytes: int) -> str:
         "linker.ld.j2",
         board=board.name,
         flash={"origin": f"0x{board.flash.origin:08x}", "size": board.flash.size},
+        constants=None if board.geometry.data_origin is None else f"0x{board.geometry.data_origin:08x}",
         banks=banks,
         main=board.banks[0].name,
         stack_bytes=stack_bytes,
