@@ -97,6 +97,11 @@ def emulate(
     folder: Path, graph: Graph, inputs: Sequence[Array], board: str, calls: Sequence[KernelCall] | None = None
 ) -> list[Array]:
     """Outputs of the graph's firmware on an emulated board, memory accesses checked."""
+    return [out[0] for out in emulate_samples(folder, graph, [np.asarray(x)[None] for x in inputs], board)]
+
+
+def emulate_samples(folder: Path, graph: Graph, samples: Sequence[Array], board: str) -> tuple[Array, ...]:
+    """The same for several samples, one array (samples, *shape) an input and an output."""
     folder.mkdir(parents=True, exist_ok=True)
     target = load_board(board)
     calls = calls or lower_graph(graph, target.isa)
@@ -106,10 +111,9 @@ def emulate(
         (folder / name).write_text(text)
     save_build_info(_build_info(graph, plan, board), folder)
     firmware = build_firmware(folder, target)
-    samples = [np.asarray(x)[None] for x in inputs]
     result = run_emulator(firmware, samples) if target.core.unicorn_model else run_booted(firmware, samples, "qemu")
     assert result.out_of_bounds_accesses == 0, result.violations
-    return [out[0] for out in result.outputs]
+    return tuple(result.outputs)
 
 
 def _edges(graph: Graph, names: Sequence[str], getter: str) -> tuple[TensorInfo, ...]:
