@@ -48,9 +48,13 @@ class StackedPlan:
     scratch: Mapping[int, int]
     arena_bytes: int
     moves: tuple[()] = ()
+    parts: tuple[()] = ()
 
     def placed(self, name: str, step: int) -> Placement:
         return self.placements[name]
+
+    def part(self, offset: int) -> None:
+        """All of it is the first bank's."""
 
 
 def stacked_plan(graph: Graph, isa: Isa = Isa.PORTABLE, calls: Sequence[KernelCall] | None = None) -> StackedPlan:
@@ -60,8 +64,9 @@ def stacked_plan(graph: Graph, isa: Isa = Isa.PORTABLE, calls: Sequence[KernelCa
             placements[tensor.name] = Placement(at, tensor.type.nbytes, whole_layout(tensor.type))
             at += -(-tensor.type.nbytes // 16) * 16
     for i, call in enumerate(calls or lower_graph(graph, isa)):
-        scratch[i] = at
-        at += -(-call.scratch_bytes // 16) * 16
+        if call.scratch_bytes:
+            scratch[i] = at
+            at += -(-call.scratch_bytes // 16) * 16
     return StackedPlan(placements, scratch, max(at, 16))
 
 

@@ -97,10 +97,13 @@ def emulate(
     folder: Path, graph: Graph, inputs: Sequence[Array], board: str, calls: Sequence[KernelCall] | None = None
 ) -> list[Array]:
     """Outputs of the graph's firmware on an emulated board, memory accesses checked."""
-    return [out[0] for out in emulate_samples(folder, graph, [np.asarray(x)[None] for x in inputs], board)]
+    samples = [np.asarray(x)[None] for x in inputs]
+    return [out[0] for out in emulate_samples(folder, graph, samples, board, calls)]
 
 
-def emulate_samples(folder: Path, graph: Graph, samples: Sequence[Array], board: str) -> tuple[Array, ...]:
+def emulate_samples(
+    folder: Path, graph: Graph, samples: Sequence[Array], board: str, calls: Sequence[KernelCall] | None = None
+) -> tuple[Array, ...]:
     """The same for several samples, one array (samples, *shape) an input and an output."""
     folder.mkdir(parents=True, exist_ok=True)
     target = load_board(board)
