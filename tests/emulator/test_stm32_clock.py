@@ -26,6 +26,8 @@ from tinyforge.target import Board, board_names, load_board
 from tinyforge.toolchain.firmware import build_firmware
 
 BOARDS = tuple(name for name in board_names() if load_board(name).bsp.startswith("stm32"))
+# One board of each start-up code, and of each kind of serial port.
+FAMILIES = ("nucleo_f446re", "nucleo_f746zg", "nucleo_h743zi2", "nucleo_l476rg", "nucleo_l4r5zi")
 # Every board at the usual rate, one of each way to compute a divider at the fast one.
 RATES = (
     *((name, 115200) for name in BOARDS),
@@ -61,7 +63,7 @@ def test_full_clock_and_no_rule_is_broken(tmp_path: Path, name: str, baud: int) 
     assert bool(chip.registers.get(CCR, 0) >> 16 & 3) == (board.core.name == "cortex-m7")
 
 
-@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_without_its_source_the_chip_stays_on_its_own_oscillator_and_talks(tmp_path: Path, name: str) -> None:
     board = load_board(name)
     chip = stm32(board, crystal=False)
@@ -71,7 +73,7 @@ def test_without_its_source_the_chip_stays_on_its_own_oscillator_and_talks(tmp_p
     assert chip.baud() == pytest.approx(115200, rel=0.02)
 
 
-@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_the_protocol_runs_and_outputs_are_exact(tmp_path: Path, name: str) -> None:
     board = load_board(name)
     build = write_toy_build(tmp_path / "toy")
