@@ -105,11 +105,11 @@
     "smlad r4, r8, r12, " b2 "\n"                                                                                      \
     "smlad r3, r8, r11, " b1 "\n"                                                                                      \
     "smlad r2, r8, r10, " b0 "\n"                                                                                      \
+    "sxtb16 r8, r8\n"                                                                                                  \
     "smlad r7, r9, r12, " b5 "\n"                                                                                      \
     "smlad r6, r9, r11, " b4 "\n"                                                                                      \
     "smlad r5, r9, r10, " b3 "\n"                                                                                      \
     "ldm r0!, {r10, r11, r12}\n"                                                                                       \
-    "sxtb16 r8, r8\n"                                                                                                  \
     "sxtb16 r9, r9\n"                                                                                                  \
     "smlad r2, r8, r10, r2\n"                                                                                          \
     "smlad r3, r8, r11, r3\n"                                                                                          \
