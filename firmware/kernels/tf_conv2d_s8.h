@@ -5,15 +5,15 @@
 #ifndef TF_CONV2D_S8_H
 #define TF_CONV2D_S8_H
 
-#include "tf_dsp.h"
+#include "tf_dot.h"
 #include "tf_fixed_point.h"
 
-TF_INLINE int32_t tf_conv2d_s8_dot(const int8_t *pixel, const int8_t *weights, int32_t in_c, int32_t in_zero,
-                                   int32_t w_zero)
+/* The same for a pixel outside the tensor, which reads as in_zero. */
+TF_INLINE int32_t tf_conv2d_s8_outside(const int8_t *weights, int32_t in_c, int32_t in_zero, int32_t w_zero,
+                                       int32_t acc)
 {
-    int32_t acc = 0;
     for (int32_t c = 0; c < in_c; ++c) {
-        acc += (weights[c] - w_zero) * (pixel != NULL ? pixel[c] : in_zero);
+        acc = tf_add32(acc, (weights[c] - w_zero) * in_zero);
     }
     return acc;
 }
@@ -32,8 +32,8 @@ TF_INLINE void tf_conv2d_s8(const int8_t *const *rows, int32_t in_x0, int8_t *ou
                 for (int32_t kx = 0; kx < kw; ++kx) {
                     const int32_t ix = x * stride_w - pad_left + kx * dilation_w;
                     const int inside = rows[ky] != NULL && ix >= 0 && ix < in_w;
-                    const int8_t *pixel = inside ? rows[ky] + (ix - in_x0) * in_c : NULL;
-                    acc = tf_add32(acc, tf_conv2d_s8_dot(pixel, w, in_c, in_zero, w_zero));
+                    acc = inside ? tf_dot_s8(rows[ky] + (ix - in_x0) * in_c, w, in_c, w_zero, acc)
+                                 : tf_conv2d_s8_outside(w, in_c, in_zero, w_zero, acc);
                     w += in_c;
                 }
             }

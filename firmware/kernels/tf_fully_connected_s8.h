@@ -5,15 +5,8 @@
 #ifndef TF_FULLY_CONNECTED_S8_H
 #define TF_FULLY_CONNECTED_S8_H
 
+#include "tf_dot.h"
 #include "tf_requant.h"
-
-TF_INLINE int32_t tf_dot_s8(const int8_t *in, const int8_t *weights, int32_t n, int32_t w_zero, int32_t acc)
-{
-    for (int32_t i = 0; i < n; ++i) {
-        acc += (weights[i] - w_zero) * in[i];
-    }
-    return acc;
-}
 
 TF_INLINE void tf_fully_connected_s8(const int8_t *in, int8_t *out, const int8_t *weights, const int32_t *bias,
                                      const int32_t *multiplier, const int32_t *add, const int8_t *shift, int32_t batch,
