@@ -140,7 +140,7 @@ Port = Annotated[
     str | None,
     typer.Option(
         "--port",
-        help="Serial port of a real board, such as /dev/ttyACM0; emulated boards need none.",
+        help="Serial port of a real board, such as /dev/ttyACM0, or auto: the one that answers; emulated boards: none.",
         show_default=False,
     ),
 ]

@@ -13,6 +13,7 @@ from tinyforge.device.client import DeviceClient, DeviceTensor, Hello, RefusedEr
 from tinyforge.device.emulate.process import booted, choose_emulator
 from tinyforge.device.flash.emulated import flash_file, flashed_compiler
 from tinyforge.device.flash.images import flash_content
+from tinyforge.device.ports import AUTO, find_port
 from tinyforge.device.result import Array, LayerProfile, RunResult, highest, pack_samples, unpack_outputs
 from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import DeviceError, UsageError
@@ -38,12 +39,14 @@ def run_board(
 ) -> RunResult:
     """Run every sample of `inputs` (one array a model input, (samples, *shape)) on the flashed board.
 
-    port: serial port of a real board (anything pyserial opens); without it the emulated board is booted from
-    its flash file. emulator: `unicorn` or `qemu`. profile: ask for every operator's ticks too.
+    port: serial port of a real board (anything pyserial opens, or ``auto``); without it the emulated board is
+    booted from its flash file. emulator: `unicorn` or `qemu`. profile: ask for every operator's ticks too.
     progress: called with (samples done, samples).
     Raises DeviceError when the board is silent, faults, or holds another model.
     """
     info = load_build_info(build_dir)
+    if port == AUTO:
+        port = find_port(info, board.uart.baud)
     if port is not None:
         return _run_on(port, board, info, inputs, profile, progress)
     if not board.emulator:
