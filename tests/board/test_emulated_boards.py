@@ -28,6 +28,7 @@ QEMU_BOARDS = (
     "mps2_an500",
     "mps3_an547",
     "qemu_rv32_virt",
+    "qemu_sifive_e",
     "stm32f405",
 )
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="no qemu-system-arm")

@@ -105,7 +105,7 @@ def qemu_command(board: Board, flash: Path, serial: str) -> list[str]:
     machine = board.qemu
     assert machine is not None
     command = [_qemu_program(board), "-machine", machine.machine]
-    command += _image_options(machine.boot, board.flash.origin, flash)
+    command += _image_options(machine.boot, board, flash)
     # One instruction is one nanosecond of virtual time: counts are repeatable.
     command += ["-display", "none", "-monitor", "none", "-icount", "shift=0"]
     return [*command, *["-serial", "null"] * machine.serial, "-serial", serial]
@@ -121,16 +121,29 @@ def _qemu_program(board: Board) -> str:
     return path
 
 
-def _image_options(boot: str, origin: int, flash: Path) -> list[str]:
+def _image_options(boot: str, board: Board, flash: Path) -> list[str]:
     """How QEMU is told of the flash's content (see QemuMachine.boot)."""
     if boot == "kernel":
         return ["-kernel", str(flash)]
-    load = ["-device", f"loader,file={flash},addr=0x{origin:08x},force-raw=on"]
+    load = _loaders(flash, board.flash.origin, board.sram_bytes)
     if boot == "origin":
         return ["-bios", "none", *load]
     vectors = flash.with_suffix(".vectors")
     vectors.write_bytes(flash.read_bytes()[:8])
     return ["-kernel", str(vectors), *load]
+
+
+def _loaders(flash: Path, origin: int, limit: int) -> list[str]:
+    """QEMU's loader takes no file that is larger than the machine's RAM, wherever it goes: it gets pieces."""
+    content = flash.read_bytes()
+    if len(content) <= limit:
+        return ["-device", f"loader,file={flash},addr=0x{origin:08x},force-raw=on"]
+    options = []
+    for number, at in enumerate(range(0, len(content), limit)):
+        piece = flash.with_suffix(f".part{number}")
+        piece.write_bytes(content[at : at + limit])
+        options += ["-device", f"loader,file={piece},addr=0x{origin + at:08x},force-raw=on"]
+    return options
 
 
 def _free_port() -> int:
