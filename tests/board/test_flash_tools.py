@@ -273,6 +273,7 @@ def test_cycles_of_flashing_and_running(
             Uf2Flasher(patience_s=0.0).flash(FlashJob(firmware, port=str(drive)))
             boots_from_uf2(firmware, drive)
             continue
+        loader.power_up()  # the program runs after a flash: the next one starts with a reset into the boot loader
         port, serial = (loader.port, None) if method == "stm32loader" else (None, server.serial)
         report = flash_firmware(firmware, method, probe=serial, port=port)
         assert report.verified
