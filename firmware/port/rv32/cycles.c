@@ -23,7 +23,7 @@ static uint64_t read_mcycle(void)
     uint32_t again;
     do {
         __asm__ volatile("csrr %0, mcycleh\n csrr %1, mcycle\n csrr %2, mcycleh" : "=r"(high), "=r"(low), "=r"(again));
-    // cppcheck-suppress uninitvar ; the assembly sets all three
+        // cppcheck-suppress uninitvar ; the assembly sets all three
     } while (high != again);
     return ((uint64_t)high << 32) | low;
 }
