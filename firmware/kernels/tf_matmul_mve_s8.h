@@ -211,12 +211,13 @@ TF_INLINE void tf_matmul_mve(const int8_t *x0, const int8_t *x1, int8_t *out, co
                              int32_t values, int32_t channels, int32_t rounding, int32_t lo, int32_t hi)
 {
     const int32_t more = (values - 1) / TF_MVE_STEP;
+    int8_t *const second = pixels == 2 ? out + channels : out;
     const int32_t *const tail = packed + channels / TF_MVE_GROUP * tf_mve_words(more);
-    tf_mve_job job = {{x0, x1}, {out, out + channels}, packed, tail, values - TF_MVE_STEP * more, more, lo, hi};
+    tf_mve_job job = {{x0, x1}, {out, second}, packed, tail, values - TF_MVE_STEP * more, more, lo, hi};
     tf_matmul_mve_pick(&job, pixels, rounding);
     if (channels % TF_MVE_GROUP != 0) {
         job.out[0] = out + channels - TF_MVE_GROUP;
-        job.out[1] = job.out[0] + channels;
+        job.out[1] = second + channels - TF_MVE_GROUP;
         job.packed = tail;
         job.end = tail + tf_mve_words(more);
         tf_matmul_mve_pick(&job, pixels, rounding);

@@ -15,7 +15,7 @@ from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import AxisMap, Window, conv_axis
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_piece, require, require_int8
 from tinyforge.ops.packing import STEP, Packed, pack_matmul, steps_of
-from tinyforge.ops.packing_mve import PackedMve, pack_matmul_mve
+from tinyforge.ops.packing_mve import WINDOW_KERNEL, PackedMve, one_window_call, pack_matmul_mve, window_call
 from tinyforge.ops.proofs import FULL, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range
 from tinyforge.ops.scaling import channel_multipliers, folded_bias, weights_without_zero
@@ -124,22 +124,16 @@ class Conv2D(Op):
 
     def _mve_call(self, ins: Sequence[Tensor], packed: PackedMve) -> KernelCall:
         oc, kh, kw, c = ins[1].shape
-        tail = (("rounding", packed.rounding.value), ("lo", packed.lo), ("hi", packed.hi))
-        call = KernelCall(
-            kernel="tf_conv2d_mve_s8",
-            header="tf_conv2d_mve_s8.h",
-            form="rows",
-            inputs=self._row_inputs(ins),
-            tables=(Table("packed", "int32_t", packed.stream, 8),),
-            proofs=(packed.proof,),
-            literals=(("kh", kh), *self._shape_literals(ins), ("at_once", 2), *tail),
-            scratch_bytes=2 * kh * kw * c,
-            merge_rows=self._pointwise(ins),
-        )
+        shape = (("kh", kh), *self._shape_literals(ins))
+        call = window_call(packed, self._row_inputs(ins), shape, kh * kw * c)
         if not self._pointwise(ins):
             return call
         return replace(
-            call, kernel="tf_pointwise_mve_s8", literals=(("in_c", c), ("out_c", oc), *tail), scratch_bytes=0
+            call,
+            kernel="tf_pointwise_mve_s8",
+            literals=(("in_c", c), ("out_c", oc), *call.literals[-3:]),
+            scratch_bytes=0,
+            merge_rows=True,
         )
 
     def _row_inputs(self, ins: Sequence[Tensor]) -> tuple[RowInput, ...]:
@@ -151,9 +145,8 @@ class Conv2D(Op):
     def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
         if ins[1].type.zero_point or not call.scratch_bytes:
             return ()
-        if call.kernel == "tf_conv2d_mve_s8":
-            literals = tuple((name, 1 if name == "at_once" else value) for name, value in call.literals)
-            return (replace(call, literals=literals, scratch_bytes=call.scratch_bytes // 2),)
+        if call.kernel == WINDOW_KERNEL:
+            return (one_window_call(call),)
         found: list[KernelCall] = []
         for block in self._blocks(ins):
             if block.scratch_bytes < (found[-1] if found else call).scratch_bytes:

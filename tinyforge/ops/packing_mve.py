@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinyforge.ir.program import Proof
+from tinyforge.ir.program import KernelCall, Proof, RowInput, Table
 from tinyforge.ir.types import IntArray
 from tinyforge.ops.proofs import SHORT, channel_proof
 from tinyforge.ops.requant import Rescale, Rounding, ShortForm, short_form
 
 GROUP = 4  # output channels a core computes together
 STEP = 16  # values of one vector instruction
+WINDOW_KERNEL = "tf_conv2d_mve_s8"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +91,29 @@ def pack_depthwise_mve(weights: IntArray, bias: IntArray, rescale: Rescale) -> P
         chosen = slice(offset, offset + GROUP)
         parts += [words(turned[chosen]), group_tables(bias, form, chosen)]
     return PackedMve(np.concatenate(parts), form.rounding, form.lo, form.hi, channel_proof(SHORT, rescale))
+
+
+def window_call(
+    packed: PackedMve, inputs: tuple[RowInput, ...], shape: tuple[tuple[str, int], ...], window: int
+) -> KernelCall:
+    """``tf_conv2d_mve_s8`` on windows of ``window`` bytes, two at once. ``shape``: its literals up to ``in_zero``."""
+    tail = (("rounding", packed.rounding.value), ("lo", packed.lo), ("hi", packed.hi))
+    return KernelCall(
+        kernel=WINDOW_KERNEL,
+        header="tf_conv2d_mve_s8.h",
+        form="rows",
+        inputs=inputs,
+        tables=(Table("packed", "int32_t", packed.stream, 8),),
+        proofs=(packed.proof,),
+        literals=(*shape, ("at_once", 2), *tail),
+        scratch_bytes=2 * window,
+    )
+
+
+def one_window_call(call: KernelCall) -> KernelCall:
+    """The same with one window at a time: half the scratch."""
+    literals = tuple((name, 1 if name == "at_once" else value) for name, value in call.literals)
+    return replace(call, literals=literals, scratch_bytes=call.scratch_bytes // 2)
 
 
 def fits_int8(weights: IntArray) -> bool:
