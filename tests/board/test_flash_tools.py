@@ -520,6 +520,8 @@ def test_nothing_usable_and_methods_a_board_has_not(tmp_path: Path, monkeypatch:
         flash_firmware(firmware)
     with pytest.raises(UsageError, match="cannot be flashed with bossac; it offers: openocd, pyocd"):
         flash_firmware(firmware, "bossac")
+    with pytest.raises(UsageError, match="nucleo_f446re: which serial port"):
+        flash_firmware(firmware, "stm32loader", dry_run=True)
 
 
 def test_dry_run_needs_nothing_and_writes_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 
 from tinyforge.device.flash.flasher import FlashJob, FlashReport, other_ways
 from tinyforge.device.flash.images import flash_content
-from tinyforge.errors import DeviceError, ToolMissing
+from tinyforge.errors import DeviceError, ToolMissing, UsageError
 from tinyforge.toolchain.process import Completed, run_program
 
 # Erasing 2 MiB takes half a minute on some chips; slow serial lines take minutes.
@@ -87,7 +87,7 @@ def _last_words(done: Completed) -> str:
 
 
 def need_port(job: FlashJob, what: str) -> str:
-    """The job's port. Raises DeviceError without one."""
+    """The job's port. Raises UsageError without one."""
     if job.port is None:
-        raise DeviceError(f"{job.board.name}: which {what}? give it with --port")
+        raise UsageError(f"{job.board.name}: which {what}? give it with --port")
     return job.port
