@@ -20,6 +20,7 @@ void SysTick_Handler(void);
 enum { TFB_INTERRUPTS = 96 };
 
 #define TFB_CPACR (*(volatile uint32_t *)0xe000ed88u)
+#define TFB_CCR (*(volatile uint32_t *)0xe000ed14u)
 #define TFB_CFSR (*(volatile uint32_t *)0xe000ed28u)
 #define TFB_VTOR (*(volatile uint32_t *)0xe000ed08u)
 
@@ -46,6 +47,9 @@ __attribute__((noreturn)) void Reset_Handler(void)
 #if defined(__ARM_FP)
     TFB_CPACR |= 0xfu << 20;
     __asm__ volatile("dsb\n isb" ::: "memory");
+#endif
+#if defined(__ARM_FEATURE_MVE)
+    TFB_CCR |= 1u << 19; /* LOB: low-overhead loops keep their branch; off after reset, and they are slow then */
 #endif
 #if __ARM_ARCH >= 7
     TFB_VTOR = (uint32_t)(uintptr_t)tfb_vectors;
