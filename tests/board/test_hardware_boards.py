@@ -12,6 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.chips.chip import ChipMachine
+from tests.chips.esp32c3 import Esp32c3, Esp32c3Machine
+from tests.chips.nrf52840 import Nrf52840
+from tests.chips.rp2 import Rp2
+from tests.chips.stm32 import stm32
 from tests.shared import golden, shared_model
 from tests.toy_build import toy_expected, toy_inputs, write_toy_build
 from tinyforge.api.compile import compile as compile_model
@@ -20,10 +25,11 @@ from tinyforge.device.client import DeviceClient
 from tinyforge.device.emulate.process import qemu_command
 from tinyforge.device.flash import flash_firmware
 from tinyforge.device.flash.emulated import flash_file
+from tinyforge.device.flash.images import flash_content
 from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import UsageError
 from tinyforge.target import Board, board_names, load_board
-from tinyforge.toolchain.firmware import build_firmware
+from tinyforge.toolchain.firmware import Firmware, build_firmware
 
 BOARDS = tuple(load_board(name) for name in board_names())
 WITH_FIRMWARE = tuple(board.name for board in BOARDS if board.bsp_dir is not None)
@@ -106,3 +112,27 @@ def test_kws_is_exact_over_tcp_and_pty(kws: Path, name: str) -> None:
         finally:
             client.close()
     np.testing.assert_array_equal(result.outputs[0], expected)
+
+
+def on_its_chip(firmware: Firmware) -> ChipMachine:
+    """The firmware on the model of its chip, about to start."""
+    board, image = firmware.board, firmware.image()
+    if board.mcu == "ESP32-C3":
+        return Esp32c3Machine(board, Esp32c3(board), image, flash_content(image.segments, board))
+    chip = stm32(board) if board.bsp.startswith("stm32") else Rp2(board) if "RP" in board.mcu else Nrf52840(board)
+    machine = ChipMachine(board, chip, image)
+    machine.start(board.flash.origin + (0x100 if board.mcu == "RP2040" else 0))
+    return machine
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [board.name for board in BOARDS if board.is_hardware and board.bsp_dir is not None])
+def test_kws_is_exact_on_the_model_of_every_chip(kws: Path, name: str) -> None:
+    """Start-up, protocol and network run as on the hardware, no rule of the manual broken."""
+    firmware = build_firmware(kws, load_board(name))
+    machine = on_its_chip(firmware)
+    with np.load(golden(KWS)) as recorded:
+        inputs, expected = recorded["input_0"][:1], recorded["output_0"][:1]
+    result = run_client(DeviceClient(machine), firmware.info, [inputs])
+    np.testing.assert_array_equal(result.outputs[0], expected)
+    assert machine.chip.problems == []
