@@ -1,0 +1,1 @@
+"""Search of network architectures whose inference schedule is part of the candidate."""

@@ -1,0 +1,168 @@
+"""From a candidate to its layers: the one list that the Keras model, the light graph and the weights go by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tinyforge.search.space import CHANNELS, HEAD, RESOLUTION, STEM, Candidate, SearchSpace, gene_values
+
+SQUEEZE = 4
+"""Channels of a squeeze-and-excite over those of its hidden layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operator of a network.
+
+    kind: ``conv``, ``depthwise``, ``add``, ``mul``, ``mean`` (spatial, keeps rank), ``dense``. inputs: names of layers,
+    ``input`` being the network's. kernel and stride as (rows, columns), padding is SAME. shape: of the output, (rows,
+    columns, channels). activation: ``relu6``, ``sigmoid`` or empty. normalised: whether batch normalisation follows.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    shape: tuple[int, int, int]
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    activation: str = ""
+    normalised: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """Layers in order; the last gives the logits. input_shape: (rows, columns, channels)."""
+
+    input_shape: tuple[int, int, int]
+    layers: tuple[Layer, ...]
+
+    def shape_of(self, name: str) -> tuple[int, int, int]:
+        """Output shape of the layer ``name``, or of the input."""
+        return next((layer.shape for layer in self.layers if layer.name == name), self.input_shape)
+
+    def weight_shape(self, layer: Layer) -> tuple[int, ...]:
+        """Keras's layout: HWIO of a convolution, HWC1 of a depthwise one, (in, out) of a dense layer; empty else."""
+        made, taken = layer.shape[2], self.shape_of(layer.inputs[0])[2]
+        shapes = {"conv": (*layer.kernel, taken, made), "depthwise": (*layer.kernel, made, 1), "dense": (taken, made)}
+        return shapes.get(layer.kind, ())
+
+
+@dataclass
+class _Builder:
+    """Grows a network; ``last`` is the output so far."""
+
+    input_shape: tuple[int, int, int]
+    dims: int
+    layers: list[Layer] = field(default_factory=list)
+    last: str = "input"
+
+    def shape(self, name: str) -> tuple[int, int, int]:
+        return next((layer.shape for layer in self.layers if layer.name == name), self.input_shape)
+
+    def sides(self, value: int) -> tuple[int, int]:
+        """A kernel side or stride along rows and columns; signals have one column."""
+        return (value, value) if self.dims == 2 else (value, 1)
+
+    def conv(self, name: str, kind: str, width: int, kernel: int, stride: int, activation: str = "relu6") -> None:
+        rows, cols, _ = self.shape(self.last)
+        across = self.sides(stride)
+        shape = (-(-rows // across[0]), -(-cols // across[1]), width)
+        self.layers.append(Layer(name, kind, (self.last,), shape, self.sides(kernel), across, activation))
+        self.last = name
+
+    def add(self, name: str, shortcut: str, activation: str = "") -> None:
+        shape = self.shape(self.last)
+        self.layers.append(Layer(name, "add", (shortcut, self.last), shape, activation=activation, normalised=False))
+        self.last = name
+
+    def mean(self, name: str) -> None:
+        shape = (1, 1, self.shape(self.last)[2])
+        self.layers.append(Layer(name, "mean", (self.last,), shape, normalised=False))
+        self.last = name
+
+    def squeeze(self, name: str) -> None:
+        """Squeeze-and-excite: channels scaled by what a small network makes of their means."""
+        before = self.last
+        rows, cols, width = self.shape(before)
+        self.mean(f"{name}.mean")
+        for part, channels, activation in (
+            ("reduce", max(1, width // SQUEEZE), "relu6"),
+            ("excite", width, "sigmoid"),
+        ):
+            layer = Layer(f"{name}.{part}", "conv", (self.last,), (1, 1, channels), activation=activation, normalised=False)
+            self.layers.append(layer)
+            self.last = layer.name
+        self.layers.append(Layer(f"{name}.scale", "mul", (before, self.last), (rows, cols, width), normalised=False))
+        self.last = f"{name}.scale"
+
+
+def input_shape(space: SearchSpace, values: dict[str, int], data_shape: Sequence[int]) -> tuple[int, int, int]:
+    """Rows, columns and channels of a candidate's input: the longer side is its resolution."""
+    rows, cols, _ = data_shape
+    side = values[RESOLUTION]
+    longest = max(rows, cols)
+    if space.dims == 1:
+        return rows, cols, values[CHANNELS]
+    return max(1, round(rows * side / longest)), max(1, round(cols * side / longest)), values[CHANNELS]
+
+
+def block_kernel(kernel: int, stride: int) -> int:
+    """A 1x1 kernel with a stride would leave input unread."""
+    return max(kernel, 3) if stride > 1 else kernel
+
+
+def architecture(space: SearchSpace, candidate: Candidate, data_shape: Sequence[int], classes: int) -> Architecture:
+    """The layers of ``candidate`` for samples of ``data_shape`` (rows, columns, channels)."""
+    values = gene_values(space, candidate)
+    shape = input_shape(space, values, data_shape)
+    net = _Builder(shape, space.dims)
+    net.conv("stem", "conv", values[STEM], space.stem.kernel, space.stem.stride)
+    for i, j in _blocks(space, values):
+        _block(net, space, values, i, j)
+    if values[HEAD]:
+        net.conv("head", "conv", values[HEAD], 1, 1)
+    net.mean("pool")
+    net.layers.append(Layer("classifier", "dense", ("pool",), (1, 1, classes), normalised=False))
+    return Architecture(shape, tuple(net.layers))
+
+
+def _blocks(space: SearchSpace, values: dict[str, int]) -> Iterator[tuple[int, int]]:
+    for i in range(len(space.stages)):
+        for j in range(values[f"stage{i}.depth"]):
+            yield i, j
+
+
+def _block(net: _Builder, space: SearchSpace, values: dict[str, int], i: int, j: int) -> None:
+    stage, name = space.stages[i], f"stage{i}.{j}"
+    stride = stage.stride if j == 0 else 1
+    kernel = block_kernel(values[f"{name}.kernel"], stride)
+    width, before = values[f"stage{i}.width"], net.last
+    taken = net.shape(before)[2]
+    if stage.block == "residual":
+        _residual(net, name, width, kernel, stride)
+        return
+    hidden = taken * values[f"{name}.expand"]
+    if hidden != taken:
+        net.conv(f"{name}.expand", "conv", hidden, 1, 1)
+    net.conv(f"{name}.spatial", "depthwise", hidden, kernel, stride)
+    if values[f"stage{i}.squeeze"]:
+        net.squeeze(f"{name}.squeeze")
+    net.conv(f"{name}.project", "conv", width, 1, 1, "relu6" if stage.block == "dsconv" else "")
+    if stage.block == "mbconv" and j > 0:
+        net.add(f"{name}.add", before)
+
+
+def _residual(net: _Builder, name: str, width: int, kernel: int, stride: int) -> None:
+    """ResNet's basic block: the shortcut is a 1x1 convolution in the first block of a stage."""
+    before = net.last
+    net.conv(f"{name}.first", "conv", width, kernel, stride)
+    net.conv(f"{name}.second", "conv", width, kernel, 1, "")
+    after = net.last
+    shortcut = before
+    if name.endswith(".0"):
+        net.last = before
+        net.conv(f"{name}.shortcut", "conv", width, 1, stride, "")
+        shortcut = net.last
+        net.last = after
+    net.add(f"{name}.add", shortcut, "relu6")

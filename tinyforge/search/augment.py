@@ -1,0 +1,89 @@
+"""Random changes of training samples, by kind of data; the same for the same generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tinyforge.errors import UsageError
+from tinyforge.ir.types import Array
+
+Augment = Callable[[Array, np.random.Generator], Array]
+
+
+def shift(x: Array, rng: np.random.Generator) -> Array:
+    """Images moved by up to an eighth of their sides; what comes in repeats the edge."""
+    reach = (max(1, x.shape[1] // 8), max(1, x.shape[2] // 8))
+    padded = np.pad(x, ((0, 0), (reach[0],) * 2, (reach[1],) * 2, (0, 0)), mode="edge")
+    moves = rng.integers(0, (2 * reach[0] + 1, 2 * reach[1] + 1), (len(x), 2))
+    return np.stack([p[r : r + x.shape[1], c : c + x.shape[2]] for p, (r, c) in zip(padded, moves, strict=True)])
+
+
+def flip(x: Array, rng: np.random.Generator) -> Array:
+    """Half of the images mirrored left to right."""
+    return np.where(rng.random(len(x))[:, None, None, None] < 0.5, x[:, :, ::-1], x)
+
+
+def light(x: Array, rng: np.random.Generator) -> Array:
+    """Brightness and contrast changed by up to a fifth."""
+    size = (len(x), 1, 1, 1)
+    contrast, brightness = rng.uniform(0.8, 1.2, size), rng.uniform(-0.1, 0.1, size)
+    return np.clip((x - 0.5) * contrast + 0.5 + brightness, 0, 1).astype(np.float32)
+
+
+def erase(x: Array, rng: np.random.Generator) -> Array:
+    """A square of a quarter of the side set to the mean in half of the images."""
+    made, side = x.copy(), max(1, min(x.shape[1:3]) // 4)
+    for image in made:
+        top, left = rng.integers(0, x.shape[1] - side + 1), rng.integers(0, x.shape[2] - side + 1)
+        if rng.random() < 0.5:
+            image[top : top + side, left : left + side] = image.mean()
+    return made
+
+
+def roll(x: Array, rng: np.random.Generator) -> Array:
+    """Moved in time by up to a tenth; what comes in repeats the edge."""
+    reach = max(1, x.shape[1] // 10)
+    padded = np.pad(x, ((0, 0), (reach, reach), (0, 0), (0, 0)), mode="edge")
+    starts = rng.integers(0, 2 * reach + 1, len(x))
+    return np.stack([p[s : s + x.shape[1]] for p, s in zip(padded, starts, strict=True)])
+
+
+def mask(x: Array, rng: np.random.Generator) -> Array:
+    """SpecAugment: up to an eighth of the frames and of the bands set to the mean (0 after scaling)."""
+    made = x.copy()
+    for sample in made:
+        for axis in (0, 1):
+            size = sample.shape[axis]
+            width = int(rng.integers(0, max(1, size // 8) + 1))
+            start = int(rng.integers(0, size - width + 1))
+            sample[(slice(None),) * axis + (slice(start, start + width),)] = 0
+    return made
+
+
+def jitter(x: Array, rng: np.random.Generator) -> Array:
+    """Signals scaled by up to a tenth, with noise of a twentieth of a standard deviation."""
+    scale = rng.uniform(0.9, 1.1, (len(x), 1, 1, x.shape[3]))
+    return (x * scale + 0.05 * rng.standard_normal(x.shape)).astype(np.float32)
+
+
+STEPS: dict[str, Augment] = {
+    "shift": shift, "flip": flip, "light": light, "erase": erase, "roll": roll, "mask": mask, "jitter": jitter
+}
+DEFAULTS = {"image": ("shift",), "spectrogram": ("roll", "mask"), "signal": ("roll", "jitter")}
+
+
+def augmentation(names: str, kind: str) -> Augment:
+    """``auto`` (by kind of data), ``none``, or names of steps with commas between. Raises UsageError."""
+    chosen = DEFAULTS[kind] if names == "auto" else tuple(n for n in names.split(",") if n and n != "none")
+    unknown = [name for name in chosen if name not in STEPS]
+    if unknown:
+        raise UsageError(f"there is no augmentation {unknown[0]!r}; choose from auto, none, {', '.join(STEPS)}")
+
+    def change(x: Array, rng: np.random.Generator) -> Array:
+        for name in chosen:
+            x = STEPS[name](x, rng)
+        return np.ascontiguousarray(x, np.float32)
+
+    return change

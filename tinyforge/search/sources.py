@@ -1,0 +1,173 @@
+"""Where data comes from: a name, an ``.npz`` file, or a folder of class folders."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tinyforge.errors import ToolMissing, UsageError
+from tinyforge.ir.types import Array
+from tinyforge.search.dataset import RawData, Samples
+from tinyforge.search.folders import load_folder
+from tinyforge.search.needs import missing
+
+KERAS_NAMES = ("cifar10", "mnist", "fashion_mnist")
+DIGITS_SIDE = 32
+_SAMPLES = ("x", "logmel", "jpeg")
+
+
+def load_data(source: str, test: str | None = None) -> RawData:
+    """``digits``, a name of keras.datasets, the path of an ``.npz`` file or of a folder; ``test``: a second ``.npz``
+    or folder whose samples are the test split. Raises UsageError for data that cannot be read."""
+    found = _load(source)
+    if test is None:
+        return found
+    held = _load(test)
+    if held.train.x.shape[1:] != found.train.x.shape[1:]:
+        raise UsageError(f"{test}: samples of {held.train.x.shape[1:]}, those of {source} have {found.train.x.shape[1:]}")
+    return RawData(found.name, found.kind, found.train, held.train, found.classes)
+
+
+def _load(source: str) -> RawData:
+    named: dict[str, Callable[[], RawData]] = {"digits": _digits}
+    if source in named:
+        return named[source]()
+    if source in KERAS_NAMES:
+        return _keras(source)
+    path = Path(source)
+    if path.is_dir():
+        return load_folder(path)
+    if path.suffix == ".npz" and path.is_file():
+        return _npz(path)
+    raise UsageError(
+        f"there is no data {source!r}; give a folder of class folders, an .npz file, or one of: "
+        f"{', '.join((*named, *KERAS_NAMES))}"
+    )
+
+
+def _digits() -> RawData:
+    """scikit-learn's 1,797 digits of 8x8 pixels and 16 levels, enlarged to 32x32 as a camera would see them."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise missing("scikit-learn") from error
+    from tinyforge.search.dataset import resized
+
+    digits = load_digits()
+    images = np.rint(digits.images.astype(np.float32) * (255 / 16)).astype(np.uint8)[..., None]
+    x = resized(images, (DIGITS_SIDE, DIGITS_SIDE, 1))
+    return RawData("digits", "image", Samples(x, digits.target.astype(np.int64)), None, tuple("0123456789"))
+
+
+def _keras(name: str) -> RawData:
+    try:
+        import keras
+    except ImportError as error:
+        raise missing("tensorflow") from error
+    try:
+        (x, y), (x_test, y_test) = getattr(keras.datasets, name).load_data()
+    except Exception as error:
+        raise ToolMissing(
+            f"{name} could not be downloaded ({type(error).__name__}); go online once, or give the data as an .npz file "
+            "with x_train, y_train, x_test, y_test"
+        ) from error
+    train, test = (Samples(_images(a), b.reshape(-1).astype(np.int64)) for a, b in ((x, y), (x_test, y_test)))
+    return RawData(name, "image", train, test, tuple(str(i) for i in range(int(train.y.max()) + 1)))
+
+
+def _images(x: Array) -> Array:
+    return x if x.ndim == 4 else x[..., None]
+
+
+def _npz(path: Path) -> RawData:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise UsageError(f"{path} cannot be read as .npz: {error}") from error
+    parts = _parts(arrays, path)
+    labels = np.unique(np.concatenate([p.y for p in parts.values()]))
+    names = [str(c) for c in arrays.get("classes", labels).tolist()]
+    if len(names) != len(labels) or not np.array_equal(labels, np.arange(len(labels))):
+        names = [str(v) for v in labels.tolist()]
+        parts = {k: Samples(p.x, np.searchsorted(labels, p.y).astype(np.int64), p.groups) for k, p in parts.items()}
+    kind = _kind(arrays, parts["train"].x)
+    return RawData(path.stem, kind, parts["train"], parts.get("test"), tuple(names))
+
+
+def _parts(arrays: Mapping[str, Array], path: Path) -> dict[str, Samples]:
+    """Splits by name: ``x_train`` and ``x_test``, ``train_x`` and ``val_x`` or ``test_x``, or ``x`` with ``is_test``."""
+    if "x_train" in arrays:
+        names = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}
+        return {split: _samples(arrays, x, y, path) for split, (x, y) in names.items() if x in arrays}
+    if "train_x" in arrays:
+        held = "test_x" if "test_x" in arrays else "val_x"
+        pairs = {"train": "train_x", "test": held}
+        return {s: _samples(arrays, x, _label_of(arrays, x, path), path) for s, x in pairs.items() if x in arrays}
+    key = next((name for name in _SAMPLES if name in arrays), None)
+    if key is None:
+        raise UsageError(f"{path} holds {', '.join(arrays)}; it needs x_train and y_train, or x and y (see docs/search.md)")
+    whole = _samples(arrays, key, "y", path)
+    if "is_test" not in arrays:
+        return {"train": whole}
+    held_back = arrays["is_test"].astype(bool)
+    return {"train": whole.take(np.flatnonzero(~held_back)), "test": whole.take(np.flatnonzero(held_back))}
+
+
+def _label_of(arrays: Mapping[str, Array], key: str, path: Path) -> str:
+    """The only list of integers as long as the samples and named after the same split."""
+    split = key.rsplit("_", 1)[0]
+    found = [
+        n for n, a in arrays.items() if n.startswith(f"{split}_") and a.ndim == 1 and a.dtype.kind in "iu" and len(a) == len(arrays[key])
+    ]
+    if len(found) != 1:
+        raise UsageError(f"{path}: {len(found)} arrays could be the labels of {key}; call them {split}_y")
+    return found[0]
+
+
+def _samples(arrays: Mapping[str, Array], x_name: str, y_name: str, path: Path) -> Samples:
+    if y_name not in arrays:
+        raise UsageError(f"{path} has {x_name} but no labels {y_name}")
+    x, y = arrays[x_name], arrays[y_name]
+    if x_name == "jpeg":
+        x = _decode(x, arrays["length"])
+    if y.ndim != 1 or len(x) != len(y) or y.dtype.kind not in "iu":
+        raise UsageError(f"{path}: {y_name} must hold one integer for each of the {len(x):,} samples of {x_name}")
+    if x.ndim not in (3, 4) or x.dtype.kind not in "iuf":
+        raise UsageError(f"{path}: {x_name} has shape {x.shape}; samples have 2 or 3 axes after the first")
+    group = next((arrays[n] for n in ("group", "groups") if n in arrays), None)
+    return Samples(_four_axes(x, x_name), y.astype(np.int64), group)
+
+
+def _four_axes(x: Array, name: str) -> Array:
+    """Images and spectrograms get a channel axis, signals (steps, channels) one column."""
+    made = x
+    if x.ndim == 3:
+        made = x[..., None] if x.dtype == np.uint8 or name == "logmel" else x[:, :, None, :]
+    return made if made.dtype == np.uint8 else made.astype(np.float32)
+
+
+def _kind(arrays: Mapping[str, Array], x: Array) -> str:
+    if x.dtype == np.uint8:
+        return "image"
+    if "logmel" in arrays or x.shape[2] > 1:
+        return "spectrogram"
+    return "signal"
+
+
+def _decode(content: Array, lengths: Array) -> Array:
+    """Concatenated JPEG files -> (n, rows, columns, 3) uint8."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise missing("pillow") from error
+    ends = np.cumsum(lengths, dtype=np.int64)
+    data = content.tobytes()
+    images = [
+        np.asarray(Image.open(io.BytesIO(data[end - size : end])).convert("RGB"))
+        for end, size in zip(ends.tolist(), lengths.tolist(), strict=True)
+    ]
+    return np.stack(images)

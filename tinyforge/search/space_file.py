@@ -1,0 +1,89 @@
+"""Search spaces as TOML files: the presets that come along, and the user's own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tinyforge.errors import UsageError
+from tinyforge.search.space import BLOCKS, SearchSpace, StageSpace, StemSpace
+from tinyforge.target.fields import Fields
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PRESETS = Path(__file__).resolve().parent / "presets"
+
+
+def preset_names() -> list[str]:
+    """Names of the spaces that come along."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def load_space(name: str) -> SearchSpace:
+    """The preset ``name``, or the space in the file ``name`` where that ends in .toml. Raises UsageError."""
+    path = Path(name) if name.endswith(".toml") else PRESETS / f"{name}.toml"
+    if not path.is_file():
+        raise UsageError(f"there is no search space {name!r}; give a .toml file or one of: {', '.join(preset_names())}")
+    try:
+        return parse_space(path.read_text(encoding="utf-8"), path.name)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 text: {error}") from error
+
+
+def parse_space(text: str, where: str) -> SearchSpace:
+    """The space a TOML text describes; ``where`` names it in messages. Raises UsageError."""
+    try:
+        fields = Fields(tomllib.loads(text), where)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where}: not valid TOML: {error}") from error
+    stem, head = fields.table("stem"), fields.table("head")
+    space = SearchSpace(
+        name=fields.text("name"),
+        title=fields.text("title"),
+        dims=fields.integer("dims", 2, 1, 2),
+        resolutions=_choices(fields, "resolutions", 4, 1024, optional=True),
+        channels=_choices(fields, "channels", 1, 512, optional=True),
+        stem=StemSpace(
+            stem.integer("kernel", 3, 1, 15), stem.integer("stride", 1, 1, 4), _choices(stem, "widths", 1, 1024)
+        ),
+        stages=tuple(_stage(table) for table in fields.tables("stages")),
+        head=_choices(head, "widths", 0, 4096),
+    )
+    for table in (stem, head, fields):
+        table.finish()
+    if not 1 <= len(space.stages) <= 16:
+        fields.fail("stages", f"{len(space.stages)} stages; a space has 1 to 16")
+    return space
+
+
+def _stage(fields: Fields) -> StageSpace:
+    block = fields.text("block", allowed=BLOCKS)
+    stage = StageSpace(
+        block=block,
+        stride=fields.integer("stride", 1, 1, 4),
+        widths=_choices(fields, "widths", 1, 2048),
+        depths=_choices(fields, "depths", 1, 12),
+        kernels=_choices(fields, "kernels", 1, 15),
+        expands=_choices(fields, "expands", 1, 12) if block == "mbconv" else (1,),
+        squeeze=_choices(fields, "squeeze", 0, 1, optional=True) or (0,) if block == "mbconv" else (0,),
+    )
+    fields.finish()
+    if any(k % 2 == 0 for k in stage.kernels):
+        fields.fail("kernels", f"{list(stage.kernels)}: kernels are odd, so that they have a centre")
+    return stage
+
+
+def _choices(fields: Fields, key: str, low: int, high: int, optional: bool = False) -> tuple[int, ...]:
+    """A list of distinct integers in [low, high], sorted."""
+    values = tuple(fields.items(key, [])) if optional else fields.integers(key)
+    if not values and not optional:
+        fields.fail(key, "give at least one choice")
+    for value in values:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            fields.fail(key, f"{value!r} is no integer in {low}..{high}")
+    if len(set(values)) != len(values):
+        fields.fail(key, f"{list(values)} names a choice twice")
+    return tuple(sorted(values))

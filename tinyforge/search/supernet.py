@@ -1,0 +1,210 @@
+"""One network that holds every candidate of a space: sub-networks are slices of its weights.
+
+The candidate is an integer tensor (its gene values), slices have tensor-valued ends and absent parts are branches of
+``tf.cond``, so one trace of ``tf.function`` serves all candidates. Kernels are centre slices of the largest kernel,
+channels the leading ones. Batch normalisation uses the batch in training; a candidate that is evaluated gets its own
+statistics from ``calibrate``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinyforge.ir.types import Array
+from tinyforge.search.architecture import SQUEEZE, Architecture, Layer, architecture, block_kernel
+from tinyforge.search.backend import tensorflow
+from tinyforge.search.space import CHANNELS, HEAD, RESOLUTION, STEM, SearchSpace, extreme
+
+EPSILON = 1e-3
+"""Of batch normalisation, as in Keras."""
+
+def initial_weights(largest: Architecture, seed: int) -> dict[str, Array]:
+    """He-normal kernels, gamma 1, beta 0, by name: ``stem/kernel``, ``stem/gamma``, ``classifier/bias`` ..."""
+    rng = np.random.default_rng([seed, 23])
+    made: dict[str, Array] = {}
+    for layer in largest.layers:
+        shape = largest.weight_shape(layer)
+        if not shape:
+            continue
+        taps = shape[0] * shape[1] * (1 if layer.kind == "depthwise" else shape[2]) if len(shape) == 4 else shape[0]
+        made[f"{layer.name}/kernel"] = (rng.standard_normal(shape) * np.sqrt(2 / taps)).astype(np.float32)
+        channels = layer.shape[2]
+        if layer.normalised:
+            made[f"{layer.name}/gamma"] = np.ones(channels, np.float32)
+            made[f"{layer.name}/beta"] = np.zeros(channels, np.float32)
+        else:
+            made[f"{layer.name}/bias"] = np.zeros(channels, np.float32)
+    return made
+
+
+def slice_weights(weights: Mapping[str, Array], layer: Layer, shape: Sequence[int]) -> dict[str, Array]:
+    """A sub-network's weights of one layer: ``shape`` is its kernel's in Keras's layout."""
+    kernel = weights[f"{layer.name}/kernel"]
+    if len(shape) == 4:
+        top, left = (kernel.shape[0] - shape[0]) // 2, (kernel.shape[1] - shape[1]) // 2
+        kernel = kernel[top : top + shape[0], left : left + shape[1]]
+        kernel = kernel[:, :, : shape[2], : shape[3]]
+    else:
+        kernel = kernel[: shape[0], : shape[1]]
+    names = ("gamma", "beta") if layer.normalised else ("bias",)
+    return {"kernel": kernel, **{n: weights[f"{layer.name}/{n}"][: layer.shape[2]] for n in names}}
+
+
+@dataclass
+class _Pass:
+    """One forward pass: ``x`` (n, rows, columns, channels) so far."""
+
+    x: Any
+    code: Any
+    mode: str
+
+
+class Supernet:
+    """Weights of all candidates of ``space``, for samples of ``data_shape`` (rows, columns, channels)."""
+
+    def __init__(self, space: SearchSpace, data_shape: tuple[int, int, int], classes: int, seed: int) -> None:
+        self.tf = tensorflow()
+        self.space, self.data_shape = space, data_shape
+        self.largest = architecture(space, extreme(space, -1), data_shape, classes)
+        start = initial_weights(self.largest, seed)
+        self.variables = {name: self.tf.Variable(value) for name, value in start.items()}
+        self.statistics = {
+            layer.name: self.tf.Variable(self.tf.zeros((2, layer.shape[2])), trainable=False)
+            for layer in self.largest.layers
+            if layer.normalised
+        }
+        self.genes = {gene.name: (i, gene.choices) for i, gene in enumerate(space.genes)}
+
+    def forward(self, images: Any, code: Any, mode: str) -> Any:
+        """Logits (n, classes) of scaled float32 samples; ``code``: int32 values of the candidate's genes.
+
+        mode: ``train`` normalises by the batch; ``calibrate`` also adds the batch's mean and variance to
+        ``statistics``; ``evaluate`` normalises by ``statistics``.
+        """
+        run = _Pass(images, code, mode)
+        self._input(run)
+        self._conv(run, "stem", self._gene(code, STEM), self.space.stem.kernel, self.space.stem.stride)
+        for i, stage in enumerate(self.space.stages):
+            for j in range(stage.most_blocks):
+                run.x = self._when(run, f"stage{i}.depth", j, partial(self._block, i=i, j=j))
+        run.x = self._when(run, HEAD, 0, self._head)
+        features = self.tf.reduce_mean(run.x, (1, 2))
+        kernel = self.variables["classifier/kernel"][: self.tf.shape(features)[1]]
+        return self.tf.matmul(features, kernel) + self.variables["classifier/bias"]
+
+    def _gene(self, code: Any, name: str) -> Any:
+        """The gene's value: a number where there is no choice, else a scalar tensor."""
+        index, choices = self.genes[name]
+        return choices[0] if len(choices) == 1 else code[index]
+
+    def _when(self, run: _Pass, gene: str, above: int, part: Callable[[_Pass], Any]) -> Any:
+        """What ``part`` makes of the pass where the gene's value is greater than ``above``, else its x as it is."""
+        _, choices = self.genes[gene]
+        if choices[0] > above:
+            return part(run)
+        if choices[-1] <= above:
+            return run.x
+        return self.tf.cond(
+            self._gene(run.code, gene) > above, lambda: part(_Pass(run.x, run.code, run.mode)), lambda: run.x
+        )
+
+    def _input(self, run: _Pass) -> None:
+        rows, cols, channels = self.data_shape
+        if self.space.channels != (channels,):
+            count = self._gene(run.code, CHANNELS)
+            few = self.tf.tile(self.tf.reduce_mean(run.x, 3, keepdims=True), self.tf.stack([1, 1, 1, count]))
+            whole = run.x
+            run.x = self.tf.cond(self.tf.equal(count, channels), lambda: whole, lambda: few)
+        if self.space.dims == 2 and self.space.resolutions != (max(rows, cols),):
+            side = self.tf.cast(self._gene(run.code, RESOLUTION), self.tf.float64)
+            sizes = [self.tf.round(size * side / max(rows, cols)) for size in (rows, cols)]
+            run.x = self.tf.image.resize(run.x, self.tf.cast(self.tf.maximum(sizes, 1.0), self.tf.int32))
+
+    def _head(self, run: _Pass) -> Any:
+        self._conv(run, "head", self._gene(run.code, HEAD), 1, 1)
+        return run.x
+
+    def _block(self, run: _Pass, i: int, j: int) -> Any:
+        stage, name = self.space.stages[i], f"stage{i}.{j}"
+        stride = stage.stride if j == 0 else 1
+        width, kernel = self._gene(run.code, f"stage{i}.width"), self._kernel(run.code, name, stride)
+        before = run.x
+        if stage.block == "residual":
+            return self._residual(run, name, width, kernel, stride)
+        hidden = self.tf.shape(before)[3] * self._gene(run.code, f"{name}.expand")
+        run.x = self._when(run, f"{name}.expand", 1, partial(self._expand, name=name, width=hidden))
+        self._depthwise(run, f"{name}.spatial", kernel, stride)
+        run.x = self._when(run, f"stage{i}.squeeze", 0, partial(self._squeeze, name=f"{name}.squeeze"))
+        self._conv(run, f"{name}.project", width, 1, 1, "relu6" if stage.block == "dsconv" else "")
+        return before + run.x if stage.block == "mbconv" and j > 0 else run.x
+
+    def _kernel(self, code: Any, name: str, stride: int) -> Any:
+        value = self._gene(code, f"{name}.kernel")
+        if isinstance(value, int):
+            return block_kernel(value, stride)
+        return self.tf.maximum(value, 3) if stride > 1 else value
+
+    def _expand(self, run: _Pass, name: str, width: Any) -> Any:
+        self._conv(run, f"{name}.expand", width, 1, 1)
+        return run.x
+
+    def _residual(self, run: _Pass, name: str, width: Any, kernel: Any, stride: int) -> Any:
+        before = run.x
+        self._conv(run, f"{name}.first", width, kernel, stride)
+        self._conv(run, f"{name}.second", width, kernel, 1, "")
+        shortcut = _Pass(before, run.code, run.mode)
+        if name.endswith(".0"):
+            self._conv(shortcut, f"{name}.shortcut", width, 1, stride, "")
+        return self.tf.nn.relu6(shortcut.x + run.x)
+
+    def _squeeze(self, run: _Pass, name: str) -> Any:
+        """Squeeze-and-excite on ``run.x``; its layers have biases instead of normalisation."""
+        width = self.tf.shape(run.x)[3]
+        mean = self.tf.reduce_mean(run.x, (1, 2), keepdims=True)
+        few = self.tf.nn.relu6(self._biased(mean, f"{name}.reduce", self.tf.maximum(1, width // SQUEEZE)))
+        return run.x * self.tf.sigmoid(self._biased(few, f"{name}.excite", width))
+
+    def _biased(self, x: Any, name: str, width: Any) -> Any:
+        kernel = self.variables[f"{name}/kernel"][:, :, : self.tf.shape(x)[3], :width]
+        return self.tf.nn.conv2d(x, kernel, 1, "SAME") + self.variables[f"{name}/bias"][:width]
+
+    def _centre(self, name: str, kernel: Any) -> Any:
+        """The weights of ``name`` with the centre ``kernel`` x ``kernel`` (x 1 for signals) of their taps."""
+        weights = self.variables[f"{name}/kernel"]
+        start = (weights.shape[0] - kernel) // 2
+        rows = weights[start : start + kernel]
+        return rows[:, start : start + kernel] if self.space.dims == 2 else rows
+
+    def _conv(self, run: _Pass, name: str, width: Any, kernel: Any, stride: int, activation: str = "relu6") -> None:
+        weights = self._centre(name, kernel)[:, :, : self.tf.shape(run.x)[3], :width]
+        run.x = self.tf.nn.conv2d(run.x, weights, self._strides(stride), "SAME")
+        self._normalise(run, name, activation)
+
+    def _depthwise(self, run: _Pass, name: str, kernel: Any, stride: int) -> None:
+        weights = self._centre(name, kernel)[:, :, : self.tf.shape(run.x)[3]]
+        # Signals have one column, which equal strides leave as it is.
+        run.x = self.tf.nn.depthwise_conv2d(run.x, weights, (1, stride, stride, 1), "SAME")
+        self._normalise(run, name, "relu6")
+
+    def _strides(self, stride: int) -> list[int]:
+        return [1, stride, stride if self.space.dims == 2 else 1, 1]
+
+    def _normalise(self, run: _Pass, name: str, activation: str) -> None:
+        channels = self.tf.shape(run.x)[3]
+        gamma, beta = (self.variables[f"{name}/{part}"][:channels] for part in ("gamma", "beta"))
+        if run.mode == "evaluate":
+            mean, variance = self.tf.unstack(self.statistics[name][:, :channels])
+        else:
+            mean, variance = self.tf.nn.moments(run.x, (0, 1, 2))
+        if run.mode == "calibrate":
+            missing = self.statistics[name].shape[1] - channels
+            self.statistics[name].assign_add(self.tf.pad(self.tf.stack([mean, variance]), [[0, 0], [0, missing]]))
+        scale = gamma * self.tf.math.rsqrt(variance + EPSILON)
+        run.x = run.x * scale + (beta - mean * scale)
+        if activation == "relu6":
+            run.x = self.tf.nn.relu6(run.x)
