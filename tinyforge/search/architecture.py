@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tinyforge.search.space import CHANNELS, HEAD, RESOLUTION, STEM, Candidate, SearchSpace, gene_values
+from tinyforge.search.space import (
+    CHANNELS,
+    HEAD,
+    RESOLUTION,
+    STEM,
+    Candidate,
+    SearchSpace,
+    extreme,
+    gene_values,
+    make_candidate,
+)
 
 SQUEEZE = 4
 """Channels of a squeeze-and-excite over those of its hidden layer."""
@@ -143,12 +153,14 @@ def _block(net: _Builder, space: SearchSpace, values: dict[str, int], i: int, j:
         _residual(net, name, width, kernel, stride)
         return
     hidden = taken * values[f"{name}.expand"]
+    # What works on unexpanded channels has weights of its own: in a supernet the two would spoil each other.
+    spatial, project = ("spatial", "project") if hidden != taken else ("direct", "direct_project")
     if hidden != taken:
         net.conv(f"{name}.expand", "conv", hidden, 1, 1)
-    net.conv(f"{name}.spatial", "depthwise", hidden, kernel, stride)
+    net.conv(f"{name}.{spatial}", "depthwise", hidden, kernel, stride)
     if values[f"stage{i}.squeeze"]:
         net.squeeze(f"{name}.squeeze")
-    net.conv(f"{name}.project", "conv", width, 1, 1, "relu6" if stage.block == "dsconv" else "")
+    net.conv(f"{name}.{project}", "conv", width, 1, 1, "relu6" if stage.block == "dsconv" else "")
     if stage.block == "mbconv" and j > 0:
         net.add(f"{name}.add", before)
 
@@ -166,3 +178,18 @@ def _residual(net: _Builder, name: str, width: int, kernel: int, stride: int) ->
         shortcut = net.last
         net.last = after
     net.add(f"{name}.add", shortcut, "relu6")
+
+
+def all_layers(space: SearchSpace, data_shape: Sequence[int], classes: int) -> dict[str, tuple[Layer, tuple[int, ...]]]:
+    """Every layer that any candidate has, at its largest, with the shape of its weights (empty where it has none)."""
+    found: dict[str, tuple[Layer, tuple[int, ...]]] = {}
+    largest = gene_values(space, extreme(space, -1))
+    unexpanded = {
+        name: min(gene.choices) if name.endswith(".expand") else largest[name]
+        for name, gene in ((gene.name, gene) for gene in space.genes)
+    }
+    for values in (largest, unexpanded):
+        network = architecture(space, make_candidate(space, list(values.values())), data_shape, classes)
+        for layer in network.layers:
+            found.setdefault(layer.name, (layer, network.weight_shape(layer)))
+    return found

@@ -16,19 +16,18 @@ from typing import Any
 import numpy as np
 
 from tinyforge.ir.types import Array
-from tinyforge.search.architecture import SQUEEZE, Architecture, Layer, architecture, block_kernel
+from tinyforge.search.architecture import SQUEEZE, Layer, all_layers, block_kernel
 from tinyforge.search.backend import tensorflow
-from tinyforge.search.space import CHANNELS, HEAD, RESOLUTION, STEM, SearchSpace, extreme
+from tinyforge.search.space import CHANNELS, HEAD, RESOLUTION, STEM, SearchSpace
 
 EPSILON = 1e-3
 """Of batch normalisation, as in Keras."""
 
-def initial_weights(largest: Architecture, seed: int) -> dict[str, Array]:
+def initial_weights(layers: Mapping[str, tuple[Layer, tuple[int, ...]]], seed: int) -> dict[str, Array]:
     """He-normal kernels, gamma 1, beta 0, by name: ``stem/kernel``, ``stem/gamma``, ``classifier/bias`` ..."""
     rng = np.random.default_rng([seed, 23])
     made: dict[str, Array] = {}
-    for layer in largest.layers:
-        shape = largest.weight_shape(layer)
+    for layer, shape in layers.values():
         if not shape:
             continue
         taps = shape[0] * shape[1] * (1 if layer.kind == "depthwise" else shape[2]) if len(shape) == 4 else shape[0]
@@ -64,18 +63,21 @@ class _Pass:
     mode: str
 
 
+Part = Callable[[_Pass], Any]
+
+
 class Supernet:
     """Weights of all candidates of ``space``, for samples of ``data_shape`` (rows, columns, channels)."""
 
     def __init__(self, space: SearchSpace, data_shape: tuple[int, int, int], classes: int, seed: int) -> None:
         self.tf = tensorflow()
         self.space, self.data_shape = space, data_shape
-        self.largest = architecture(space, extreme(space, -1), data_shape, classes)
-        start = initial_weights(self.largest, seed)
+        self.layers = all_layers(space, data_shape, classes)
+        start = initial_weights(self.layers, seed)
         self.variables = {name: self.tf.Variable(value) for name, value in start.items()}
         self.statistics = {
             layer.name: self.tf.Variable(self.tf.zeros((2, layer.shape[2])), trainable=False)
-            for layer in self.largest.layers
+            for layer, _ in self.layers.values()
             if layer.normalised
         }
         self.genes = {gene.name: (i, gene.choices) for i, gene in enumerate(space.genes)}
@@ -102,16 +104,17 @@ class Supernet:
         index, choices = self.genes[name]
         return choices[0] if len(choices) == 1 else code[index]
 
-    def _when(self, run: _Pass, gene: str, above: int, part: Callable[[_Pass], Any]) -> Any:
-        """What ``part`` makes of the pass where the gene's value is greater than ``above``, else its x as it is."""
+    def _when(self, run: _Pass, gene: str, above: int, part: Part, other: Part | None = None) -> Any:
+        """What ``part`` makes of the pass where the gene's value is greater than ``above``, else what ``other`` does
+        (None: x as it is)."""
+        skip = other or (lambda unchanged: unchanged.x)
         _, choices = self.genes[gene]
         if choices[0] > above:
             return part(run)
         if choices[-1] <= above:
-            return run.x
-        return self.tf.cond(
-            self._gene(run.code, gene) > above, lambda: part(_Pass(run.x, run.code, run.mode)), lambda: run.x
-        )
+            return skip(run)
+        fresh = partial(_Pass, run.x, run.code, run.mode)
+        return self.tf.cond(self._gene(run.code, gene) > above, lambda: part(fresh()), lambda: skip(fresh()))
 
     def _input(self, run: _Pass) -> None:
         rows, cols, channels = self.data_shape
@@ -132,26 +135,31 @@ class Supernet:
     def _block(self, run: _Pass, i: int, j: int) -> Any:
         stage, name = self.space.stages[i], f"stage{i}.{j}"
         stride = stage.stride if j == 0 else 1
-        width, kernel = self._gene(run.code, f"stage{i}.width"), self._kernel(run.code, name, stride)
-        before = run.x
+        kernel, before = self._kernel(run.code, name, stride), run.x
         if stage.block == "residual":
-            return self._residual(run, name, width, kernel, stride)
-        hidden = self.tf.shape(before)[3] * self._gene(run.code, f"{name}.expand")
-        run.x = self._when(run, f"{name}.expand", 1, partial(self._expand, name=name, width=hidden))
-        self._depthwise(run, f"{name}.spatial", kernel, stride)
-        run.x = self._when(run, f"stage{i}.squeeze", 0, partial(self._squeeze, name=f"{name}.squeeze"))
-        self._conv(run, f"{name}.project", width, 1, 1, "relu6" if stage.block == "dsconv" else "")
+            return self._residual(run, name, self._gene(run.code, f"stage{i}.width"), kernel, stride)
+        expanded, direct = (partial(self._spatial, i=i, j=j, kernel=kernel, expanded=e) for e in (True, False))
+        run.x = self._when(run, f"{name}.expand", 1, expanded, direct)
         return before + run.x if stage.block == "mbconv" and j > 0 else run.x
+
+    def _spatial(self, run: _Pass, i: int, j: int, kernel: Any, expanded: bool) -> Any:
+        """Depthwise convolution and projection, with or without the expansion before."""
+        stage, name = self.space.stages[i], f"stage{i}.{j}"
+        if expanded:
+            hidden = self.tf.shape(run.x)[3] * self._gene(run.code, f"{name}.expand")
+            self._conv(run, f"{name}.expand", hidden, 1, 1)
+        spatial, project = ("spatial", "project") if expanded else ("direct", "direct_project")
+        self._depthwise(run, f"{name}.{spatial}", kernel, stage.stride if j == 0 else 1)
+        run.x = self._when(run, f"stage{i}.squeeze", 0, partial(self._squeeze, name=f"{name}.squeeze"))
+        activation = "relu6" if stage.block == "dsconv" else ""
+        self._conv(run, f"{name}.{project}", self._gene(run.code, f"stage{i}.width"), 1, 1, activation)
+        return run.x
 
     def _kernel(self, code: Any, name: str, stride: int) -> Any:
         value = self._gene(code, f"{name}.kernel")
         if isinstance(value, int):
             return block_kernel(value, stride)
         return self.tf.maximum(value, 3) if stride > 1 else value
-
-    def _expand(self, run: _Pass, name: str, width: Any) -> Any:
-        self._conv(run, f"{name}.expand", width, 1, 1)
-        return run.x
 
     def _residual(self, run: _Pass, name: str, width: Any, kernel: Any, stride: int) -> Any:
         before = run.x
