@@ -62,10 +62,13 @@ def facts(rows: Mapping[str, str]) -> Table:
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
-    """A Progress on stderr: a live line on a terminal, else one line for each thing that starts after two seconds."""
+def progress(timed: bool = False) -> Iterator[Progress]:
+    """A Progress on stderr: a live line on a terminal, else one line for each thing that starts after two seconds.
+
+    ``timed``: the live line also says how long what is being done will still take.
+    """
     if sys.stderr.isatty():
-        with _live() as live:
+        with _live(timed) as live:
             yield live
     else:
         yield _Lines()
@@ -83,16 +86,31 @@ class _Lines:
 
 
 @contextmanager
-def _live() -> Iterator[Progress]:
+def _live(timed: bool) -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bars
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn())
-    with Bars(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bars:
+    times = (TimeElapsedColumn(), *([TextColumn("left"), TimeRemainingColumn()] if timed else []))
+    with Bars(*columns, *times, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("starting", total=None)
 
+        last = ""
+
         def update(what: str, done: int = 0, total: int = 0) -> None:
+            nonlocal last
+            if timed and what != last:
+                # Speed is that of the work at hand.
+                bars.reset(task)
+            last = what
             bars.update(task, description=what, completed=done, total=total or None)
 
         yield update

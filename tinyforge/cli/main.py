@@ -19,6 +19,7 @@ from tinyforge.cli.flash import flash
 from tinyforge.cli.help import GroupedCommand, GroupedCommands
 from tinyforge.cli.report import report
 from tinyforge.cli.run import run as run_command
+from tinyforge.cli.search import search, zoo
 from tinyforge.errors import TinyforgeError
 
 app = typer.Typer(
@@ -31,7 +32,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-_MODEL, _BOARD, _ABOUT = "Model to C", "On a board", "Around it"
+_DATA, _MODEL, _BOARD, _ABOUT = "Data to model", "Model to C", "On a board", "Around it"
+app.command("search", cls=GroupedCommand, rich_help_panel=_DATA)(search)
+app.command("zoo", cls=GroupedCommand, rich_help_panel=_DATA)(zoo)
 app.command("check", cls=GroupedCommand, rich_help_panel=_MODEL)(check)
 app.command("compile", cls=GroupedCommand, rich_help_panel=_MODEL)(compile_model)
 app.command("report", cls=GroupedCommand, rich_help_panel=_MODEL)(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -50,6 +51,16 @@ class Architecture:
     def shape_of(self, name: str) -> tuple[int, int, int]:
         """Output shape of the layer ``name``, or of the input."""
         return next((layer.shape for layer in self.layers if layer.name == name), self.input_shape)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all layers with weights."""
+        positions = {layer.name: layer.shape[0] * layer.shape[1] for layer in self.layers}
+        return sum(
+            positions[layer.name] * math.prod(self.weight_shape(layer))
+            for layer in self.layers
+            if self.weight_shape(layer)
+        )
 
     def weight_shape(self, layer: Layer) -> tuple[int, ...]:
         """Keras's layout: HWIO of a convolution, HWC1 of a depthwise one, (in, out) of a dense layer; empty else."""
@@ -100,7 +111,9 @@ class _Builder:
             ("reduce", max(1, width // SQUEEZE), "relu6"),
             ("excite", width, "sigmoid"),
         ):
-            layer = Layer(f"{name}.{part}", "conv", (self.last,), (1, 1, channels), activation=activation, normalised=False)
+            layer = Layer(
+                f"{name}.{part}", "conv", (self.last,), (1, 1, channels), activation=activation, normalised=False
+            )
             self.layers.append(layer)
             self.last = layer.name
         self.layers.append(Layer(f"{name}.scale", "mul", (before, self.last), (rows, cols, width), normalised=False))

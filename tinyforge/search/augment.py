@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from tinyforge.errors import UsageError
-from tinyforge.ir.types import Array
 
-Augment = Callable[[Array, np.random.Generator], Array]
+Floats = npt.NDArray[np.float32]
+
+Augment = Callable[[Floats, np.random.Generator], Floats]
 
 
-def shift(x: Array, rng: np.random.Generator) -> Array:
+def shift(x: Floats, rng: np.random.Generator) -> Floats:
     """Images moved by up to an eighth of their sides; what comes in repeats the edge."""
     reach = (max(1, x.shape[1] // 8), max(1, x.shape[2] // 8))
     padded = np.pad(x, ((0, 0), (reach[0],) * 2, (reach[1],) * 2, (0, 0)), mode="edge")
@@ -20,21 +22,22 @@ def shift(x: Array, rng: np.random.Generator) -> Array:
     return np.stack([p[r : r + x.shape[1], c : c + x.shape[2]] for p, (r, c) in zip(padded, moves, strict=True)])
 
 
-def flip(x: Array, rng: np.random.Generator) -> Array:
+def flip(x: Floats, rng: np.random.Generator) -> Floats:
     """Half of the images mirrored left to right."""
-    return np.where(rng.random(len(x))[:, None, None, None] < 0.5, x[:, :, ::-1], x)
+    return np.asarray(np.where(rng.random(len(x))[:, None, None, None] < 0.5, x[:, :, ::-1], x))
 
 
-def light(x: Array, rng: np.random.Generator) -> Array:
+def light(x: Floats, rng: np.random.Generator) -> Floats:
     """Brightness and contrast changed by up to a fifth."""
     size = (len(x), 1, 1, 1)
     contrast, brightness = rng.uniform(0.8, 1.2, size), rng.uniform(-0.1, 0.1, size)
-    return np.clip((x - 0.5) * contrast + 0.5 + brightness, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((x - 0.5) * contrast + 0.5 + brightness, 0, 1), np.float32)
 
 
-def erase(x: Array, rng: np.random.Generator) -> Array:
+def erase(x: Floats, rng: np.random.Generator) -> Floats:
     """A square of a quarter of the side set to the mean in half of the images."""
-    made, side = x.copy(), max(1, min(x.shape[1:3]) // 4)
+    made: Floats = x.copy()
+    side = max(1, min(x.shape[1:3]) // 4)
     for image in made:
         top, left = rng.integers(0, x.shape[1] - side + 1), rng.integers(0, x.shape[2] - side + 1)
         if rng.random() < 0.5:
@@ -42,7 +45,7 @@ def erase(x: Array, rng: np.random.Generator) -> Array:
     return made
 
 
-def roll(x: Array, rng: np.random.Generator) -> Array:
+def roll(x: Floats, rng: np.random.Generator) -> Floats:
     """Moved in time by up to a tenth; what comes in repeats the edge."""
     reach = max(1, x.shape[1] // 10)
     padded = np.pad(x, ((0, 0), (reach, reach), (0, 0), (0, 0)), mode="edge")
@@ -50,9 +53,9 @@ def roll(x: Array, rng: np.random.Generator) -> Array:
     return np.stack([p[s : s + x.shape[1]] for p, s in zip(padded, starts, strict=True)])
 
 
-def mask(x: Array, rng: np.random.Generator) -> Array:
+def mask(x: Floats, rng: np.random.Generator) -> Floats:
     """SpecAugment: up to an eighth of the frames and of the bands set to the mean (0 after scaling)."""
-    made = x.copy()
+    made: Floats = x.copy()
     for sample in made:
         for axis in (0, 1):
             size = sample.shape[axis]
@@ -62,14 +65,20 @@ def mask(x: Array, rng: np.random.Generator) -> Array:
     return made
 
 
-def jitter(x: Array, rng: np.random.Generator) -> Array:
+def jitter(x: Floats, rng: np.random.Generator) -> Floats:
     """Signals scaled by up to a tenth, with noise of a twentieth of a standard deviation."""
     scale = rng.uniform(0.9, 1.1, (len(x), 1, 1, x.shape[3]))
-    return (x * scale + 0.05 * rng.standard_normal(x.shape)).astype(np.float32)
+    return np.asarray(x * scale + 0.05 * rng.standard_normal(x.shape), np.float32)
 
 
 STEPS: dict[str, Augment] = {
-    "shift": shift, "flip": flip, "light": light, "erase": erase, "roll": roll, "mask": mask, "jitter": jitter
+    "shift": shift,
+    "flip": flip,
+    "light": light,
+    "erase": erase,
+    "roll": roll,
+    "mask": mask,
+    "jitter": jitter,
 }
 DEFAULTS = {"image": ("shift",), "spectrogram": ("roll", "mask"), "signal": ("roll", "jitter")}
 
@@ -81,7 +90,7 @@ def augmentation(names: str, kind: str) -> Augment:
     if unknown:
         raise UsageError(f"there is no augmentation {unknown[0]!r}; choose from auto, none, {', '.join(STEPS)}")
 
-    def change(x: Array, rng: np.random.Generator) -> Array:
+    def change(x: Floats, rng: np.random.Generator) -> Floats:
         for name in chosen:
             x = STEPS[name](x, rng)
         return np.ascontiguousarray(x, np.float32)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tinyforge.errors import UsageError
 from tinyforge.ir.types import Array
 
+Floats = npt.NDArray[np.float32]
 KINDS = ("image", "spectrogram", "signal")
 VALIDATION_PART, TEST_PART = 0.15, 0.2
 
@@ -54,7 +56,7 @@ class Scaling:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def apply(self, x: Array) -> Array:
+    def apply(self, x: Array) -> Floats:
         """float32, same shape."""
         mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
         return np.asarray((x.astype(np.float32) - mean) / std, np.float32)

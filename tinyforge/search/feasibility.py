@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tinyforge.codegen.generate import lower_graph
 from tinyforge.errors import DoesNotFit, UsageError
+from tinyforge.ir.graph import Graph, Tensor
 from tinyforge.ir.program import KernelCall
+from tinyforge.ops.base import Op
+from tinyforge.schedule.fast import estimate
 from tinyforge.schedule.optimise import optimise
 from tinyforge.schedule.options import Options, ScheduleResult
+from tinyforge.schedule.shape import LayerShape, NetworkShape
 from tinyforge.search.architecture import Architecture
 from tinyforge.search.light_graph import light_graph
 
 COSTS = ("arena_bytes", "flash_bytes", "executed_macs", "estimated_cycles")
-CODE_BYTES = 2600
-CODE_BYTES_A_LAYER = 260
+_SHAPE_KINDS = {
+    "conv": "conv2d",
+    "depthwise": "depthwise_conv2d",
+    "dense": "fully_connected",
+    "add": "add",
+    "mul": "mul",
+    "mean": "mean",
+}
+MOST_CALLS = 20_000
+"""Kernel calls that are remembered."""
+CHANNEL_BYTES = 12
+CODE_BYTES = 3000
+CODE_BYTES_A_LAYER = 900
 """Machine code of a model: a fixed part and one an operator. Measured on searched networks, see docs/search.md; the
 finalists are compiled, and what the linker says then counts."""
 
@@ -58,30 +73,100 @@ class BoardLimits:
 
 
 def weight_bytes(calls: Sequence[KernelCall]) -> int:
-    """Bytes of all constant tables."""
-    return sum(int(table.data.nbytes) for call in calls for table in call.tables)
+    """Bytes of all constant tables as the C code has them."""
+    return sum(table.nbytes for call in calls for table in call.tables)
+
+
+def estimated_weight_bytes(architecture: Architecture) -> int:
+    """Bytes of the tables before they are made: kernels, and bias, multiplier and shift of every channel."""
+    total = 0
+    for layer in architecture.layers:
+        shape = architecture.weight_shape(layer)
+        if shape:
+            total += math.prod(shape) + CHANNEL_BYTES * layer.shape[2]
+    return total
+
+
+def code_bytes(architecture: Architecture) -> int:
+    """Machine code, estimated by the number of layers."""
+    return CODE_BYTES + CODE_BYTES_A_LAYER * len(architecture.layers)
+
+
+def network_shape(architecture: Architecture) -> NetworkShape:
+    """``architecture`` as the scheduler's fast level takes it."""
+    index = {"input": -1}
+    layers: list[LayerShape] = []
+    vectors: set[str] = set()
+    for layer in architecture.layers:
+        inputs = tuple(index[name] for name in layer.inputs)
+        kind = _SHAPE_KINDS[layer.kind]
+        if layer.kind == "mean":
+            vectors.add(layer.name)
+        elif layer.kind == "conv" and layer.inputs[0] in vectors:
+            # A 1x1 convolution of one pixel, as in squeeze-and-excite.
+            kind = "fully_connected"
+            vectors.add(layer.name)
+        channels = layer.shape[2] if kind in ("conv2d", "fully_connected") else 0
+        layers.append(LayerShape(kind, inputs, channels, layer.kernel, layer.stride))
+        if layer.activation == "sigmoid":
+            layers.append(LayerShape("logistic", (len(layers) - 1,)))
+        index[layer.name] = len(layers) - 1
+    return NetworkShape(architecture.input_shape, tuple(layers))
+
+
+def quick_cost(architecture: Architecture, limits: BoardLimits) -> Cost:
+    """What the scheduler's fast level says: milliseconds, close to what ``cost_of`` says. For ``auto`` schedules."""
+    options = Options("balanced", "auto", limits.max_mac_factor, limits.input)
+    found = estimate(network_shape(architecture), options, limits.arena_bytes)
+    flash = estimated_weight_bytes(architecture) + code_bytes(architecture)
+    factor = found.executed_macs / max(found.macs, 1)
+    return Cost(found.arena_bytes, flash, found.executed_macs, found.estimated_cycles, round(factor, 4))
+
+
+def checked_cost(architecture: Architecture, limits: BoardLimits) -> Cost:
+    """The cost of a candidate: the fast level's where that already breaks a limit, else that of an exact plan."""
+    if limits.schedule == "auto" and limits.count_input:
+        quick = quick_cost(architecture, limits)
+        if violations(quick, limits):
+            return quick
+    return cost_of(architecture, limits)
 
 
 def cost_of(architecture: Architecture, limits: BoardLimits) -> Cost:
-    """The cost under the fastest schedule that keeps the arena limit; where none does, under the smallest one."""
+    """The cost under the fastest schedule that keeps the arena limit, planned exactly; where none does, under the
+    smallest one."""
     graph = light_graph(architecture)
-    calls = lower_graph(graph)
+    calls = light_calls(graph)
     found = _schedule(graph, calls, limits)
-    code = CODE_BYTES + CODE_BYTES_A_LAYER * len(graph.nodes)
     arena = found.plan.arena_bytes if limits.count_input else found.plan.arena_bytes_without_input
     return Cost(
         arena_bytes=arena,
-        flash_bytes=weight_bytes(found.calls or calls) + code,
+        flash_bytes=weight_bytes(found.calls or calls) + code_bytes(architecture),
         executed_macs=found.executed_macs,
         estimated_cycles=found.estimated_cycles,
         mac_factor=round(found.mac_factor, 4),
     )
 
 
-def _schedule(graph: object, calls: Sequence[KernelCall], limits: BoardLimits) -> ScheduleResult:
-    from tinyforge.ir.graph import Graph
+def light_calls(graph: Graph) -> tuple[KernelCall, ...]:
+    """One kernel call a node; those of equal operators on equal types are made once, whoever asks."""
+    return tuple(_call(node.op, graph.ins(node), graph.outs(node)) for node in graph.nodes)
 
-    assert isinstance(graph, Graph)
+
+_CALLS: dict[object, KernelCall] = {}
+
+
+def _call(op: object, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
+    assert isinstance(op, Op)
+    key = (op, tuple(t.type for t in ins), tuple(t.type for t in outs))
+    if key not in _CALLS:
+        if len(_CALLS) >= MOST_CALLS:
+            _CALLS.clear()
+        _CALLS[key] = op.lower(ins, outs)
+    return _CALLS[key]
+
+
+def _schedule(graph: Graph, calls: Sequence[KernelCall], limits: BoardLimits) -> ScheduleResult:
     options = Options("balanced", limits.schedule, limits.max_mac_factor, limits.input, "fast")
     try:
         return optimise(graph, calls, limits.arena_bytes, options)

@@ -73,7 +73,9 @@ def read_images(files: Files) -> tuple[str, Samples]:
     shrink = min(1.0, LONGEST_SIDE / max(width, height))
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
     mode = "L" if all(image.mode == "L" for image in images) else "RGB"
-    x = np.stack([np.asarray(image.convert(mode).resize(size), np.uint8).reshape(size[1], size[0], -1) for image in images])
+    x = np.stack(
+        [np.asarray(image.convert(mode).resize(size), np.uint8).reshape(size[1], size[0], -1) for image in images]
+    )
     return "image", Samples(x, _labels(files))
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tinyforge.ir.types import Array
+
+FloatArray = npt.NDArray[np.float64]
 
 FLOOR = 1e-6
 """Added to a band's power before the logarithm; full scale of the samples is 1."""
@@ -37,12 +40,12 @@ def front_end_for(rate: int, seconds: float = 1.0) -> FrontEnd:
     return FrontEnd(rate, window, hop, frames, 20, 100.0, min(rate / 2, 8000.0))
 
 
-def mel(hertz: Array) -> Array:
+def mel(hertz: FloatArray) -> FloatArray:
     """The HTK scale."""
     return np.asarray(2595.0 * np.log10(1.0 + np.asarray(hertz, np.float64) / 700.0))
 
 
-def mel_weights(front: FrontEnd) -> Array:
+def mel_weights(front: FrontEnd) -> FloatArray:
     """Triangular filters (bins, bands), each of height 1."""
     edges = np.linspace(mel(np.asarray(front.low)), mel(np.asarray(front.high)), front.bands + 2)
     at = mel(np.arange(front.bins) * front.rate / front.window)[:, None]
@@ -51,7 +54,7 @@ def mel_weights(front: FrontEnd) -> Array:
     return np.asarray(np.maximum(0.0, np.minimum(rise, fall)))
 
 
-def hann(size: int) -> Array:
+def hann(size: int) -> FloatArray:
     """The periodic Hann window."""
     return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size))
 

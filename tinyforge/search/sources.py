@@ -27,7 +27,9 @@ def load_data(source: str, test: str | None = None) -> RawData:
         return found
     held = _load(test)
     if held.train.x.shape[1:] != found.train.x.shape[1:]:
-        raise UsageError(f"{test}: samples of {held.train.x.shape[1:]}, those of {source} have {found.train.x.shape[1:]}")
+        raise UsageError(
+            f"{test}: samples of {held.train.x.shape[1:]}, those of {source} have {found.train.x.shape[1:]}"
+        )
     return RawData(found.name, found.kind, found.train, held.train, found.classes)
 
 
@@ -71,7 +73,7 @@ def _keras(name: str) -> RawData:
         (x, y), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:
         raise ToolMissing(
-            f"{name} could not be downloaded ({type(error).__name__}); go online once, or give the data as an .npz file "
+            f"{name} could not be downloaded ({type(error).__name__}); go online once, or give an .npz file "
             "with x_train, y_train, x_test, y_test"
         ) from error
     train, test = (Samples(_images(a), b.reshape(-1).astype(np.int64)) for a, b in ((x, y), (x_test, y_test)))
@@ -99,7 +101,7 @@ def _npz(path: Path) -> RawData:
 
 
 def _parts(arrays: Mapping[str, Array], path: Path) -> dict[str, Samples]:
-    """Splits by name: ``x_train`` and ``x_test``, ``train_x`` and ``val_x`` or ``test_x``, or ``x`` with ``is_test``."""
+    """Splits by name: ``x_train`` and ``x_test``, ``train_x`` and ``val_x`` (``test_x``), or ``x`` with ``is_test``."""
     if "x_train" in arrays:
         names = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}
         return {split: _samples(arrays, x, y, path) for split, (x, y) in names.items() if x in arrays}
@@ -109,7 +111,9 @@ def _parts(arrays: Mapping[str, Array], path: Path) -> dict[str, Samples]:
         return {s: _samples(arrays, x, _label_of(arrays, x, path), path) for s, x in pairs.items() if x in arrays}
     key = next((name for name in _SAMPLES if name in arrays), None)
     if key is None:
-        raise UsageError(f"{path} holds {', '.join(arrays)}; it needs x_train and y_train, or x and y (see docs/search.md)")
+        raise UsageError(
+            f"{path} holds {', '.join(arrays)}; it needs x_train and y_train, or x and y (see docs/search.md)"
+        )
     whole = _samples(arrays, key, "y", path)
     if "is_test" not in arrays:
         return {"train": whole}
@@ -121,7 +125,9 @@ def _label_of(arrays: Mapping[str, Array], key: str, path: Path) -> str:
     """The only list of integers as long as the samples and named after the same split."""
     split = key.rsplit("_", 1)[0]
     found = [
-        n for n, a in arrays.items() if n.startswith(f"{split}_") and a.ndim == 1 and a.dtype.kind in "iu" and len(a) == len(arrays[key])
+        n
+        for n, a in arrays.items()
+        if n.startswith(f"{split}_") and a.ndim == 1 and a.dtype.kind in "iu" and len(a) == len(arrays[key])
     ]
     if len(found) != 1:
         raise UsageError(f"{path}: {len(found)} arrays could be the labels of {key}; call them {split}_y")

@@ -200,9 +200,7 @@ def pareto(trials: Iterator[Trial] | Sequence[Trial], objectives: Sequence[str])
 
     def beaten(trial: Trial) -> bool:
         own = scores[trial.number]
-        return any(
-            other != own and all(a <= b for a, b in zip(other, own, strict=True)) for other in scores.values()
-        )
+        return any(other != own and all(a <= b for a, b in zip(other, own, strict=True)) for other in scores.values())
 
     return sorted((t for t in pool if not beaten(t)), key=lambda t: (scores[t.number], t.number))
 

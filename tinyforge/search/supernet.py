@@ -23,6 +23,7 @@ from tinyforge.search.space import CHANNELS, HEAD, RESOLUTION, STEM, SearchSpace
 EPSILON = 1e-3
 """Of batch normalisation, as in Keras."""
 
+
 def initial_weights(layers: Mapping[str, tuple[Layer, tuple[int, ...]]], seed: int) -> dict[str, Array]:
     """He-normal kernels, gamma 1, beta 0, by name: ``stem/kernel``, ``stem/gamma``, ``classifier/bias`` ..."""
     rng = np.random.default_rng([seed, 23])

@@ -1,0 +1,179 @@
+"""Data from files, and splits that share nothing."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.shared import SHARED
+from tinyforge.errors import TinyforgeError, UsageError
+from tinyforge.search.augment import STEPS, augmentation
+from tinyforge.search.dataset import RawData, Samples, make_dataset, resized
+from tinyforge.search.logmel import front_end_for, log_mel
+from tinyforge.search.sources import load_data
+
+
+def raw(count: int = 200, groups: np.ndarray | None = None) -> RawData:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (count, 6, 6, 1)).astype(np.uint8)
+    return RawData("made", "image", Samples(x, np.arange(count) % 4, groups), None, ("a", "b", "c", "d"))
+
+
+def contents(samples: Samples) -> set[bytes]:
+    return {x.tobytes() for x in samples.x}
+
+
+def test_splits_share_no_sample_and_lose_none() -> None:
+    data = make_dataset(raw(), 0)
+    parts = [contents(p) for p in (data.train, data.validation, data.test)]
+    assert sum(map(len, parts)) == 200 == len(set.union(*parts))
+    assert all(set(p.y.tolist()) == {0, 1, 2, 3} for p in (data.train, data.validation, data.test))
+    assert data.digest() == make_dataset(raw(), 0).digest() != make_dataset(raw(), 1).digest()
+
+
+def test_copies_of_a_sample_stay_together() -> None:
+    source = raw(80)
+    twice = Samples(np.concatenate([source.train.x] * 2), np.concatenate([source.train.y] * 2))
+    data = make_dataset(RawData("made", "image", twice, None, source.classes), 0)
+    assert not contents(data.train) & contents(data.validation)
+    assert not contents(data.train) & contents(data.test)
+
+
+def test_training_samples_that_are_in_the_test_split_are_left_out() -> None:
+    source = raw(80)
+    held = source.train.take(np.arange(10))
+    data = make_dataset(RawData("made", "image", source.train, held, source.classes), 0)
+    assert not contents(data.test) & (contents(data.train) | contents(data.validation))
+
+
+def test_groups_are_never_cut() -> None:
+    groups = np.arange(200) // 10
+    data = make_dataset(raw(groups=groups), 0)
+    sides = [set(p.groups.tolist()) for p in (data.train, data.validation, data.test) if p.groups is not None]
+    assert len(sides) == 3
+    assert not sides[0] & sides[1]
+    assert not sides[0] & sides[2]
+    assert not sides[1] & sides[2]
+
+
+def test_one_group_cannot_be_split() -> None:
+    with pytest.raises(UsageError, match="one group"):
+        make_dataset(raw(groups=np.zeros(200, int)), 0)
+
+
+def test_npz_forms(tmp_path: Path) -> None:
+    x, y = raw().train.x, raw().train.y
+    np.savez(tmp_path / "a.npz", x_train=x[:150, :, :, 0], y_train=y[:150], x_test=x[150:, :, :, 0], y_test=y[150:])
+    np.savez(tmp_path / "b.npz", x=x, y=y + 5, is_test=np.arange(200) >= 150)
+    np.savez(
+        tmp_path / "c.npz", train_x=x, train_person=y, val_x=x[:9], val_person=y[:9], train_name=np.array(["n"] * 200)
+    )
+    first, second, third = (load_data(str(tmp_path / f"{n}.npz")) for n in "abc")
+    assert first.test is not None
+    assert second.test is not None
+    np.testing.assert_array_equal(first.test.x, second.test.x)
+    assert second.classes == ("5", "6", "7", "8")
+    assert second.train.y.max() == 3
+    assert third.test is not None
+    assert len(third.test) == 9
+
+
+@pytest.mark.parametrize(
+    "arrays, message",
+    [
+        ({"z": np.zeros(3)}, "it needs x_train and y_train"),
+        ({"x": np.zeros((4, 3, 3), np.uint8)}, "no labels y"),
+        ({"x": np.zeros((4, 3, 3), np.uint8), "y": np.zeros(3, int)}, "one integer for each"),
+        ({"x": np.zeros((4, 3), np.uint8), "y": np.zeros(4, int)}, "2 or 3 axes"),
+    ],
+)
+def test_wrong_npz(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+    np.savez(tmp_path / "w.npz", **arrays)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=message):
+        load_data(str(tmp_path / "w.npz"))
+
+
+def test_no_such_data() -> None:
+    with pytest.raises(UsageError, match=r"digits, cifar10, mnist"):
+        load_data("nowhere")
+
+
+def test_folders_of_sensor_tables(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for label in ("rest", "walk"):
+        (tmp_path / label).mkdir()
+        for i in range(4):
+            rows = "\n".join(",".join(f"{v:.3f}" for v in row) for row in rng.normal(size=(300 + i, 3)))
+            (tmp_path / label / f"{i}.csv").write_text(f"ax,ay,az\n{rows}\n")
+    data = make_dataset(load_data(str(tmp_path)), 0)
+    assert data.kind == "signal"
+    assert data.shape == (128, 1, 3)
+    (tmp_path / "rest" / "0.csv").write_text("1,2\n3\n")
+    with pytest.raises(UsageError, match=r"0\.csv"):
+        load_data(str(tmp_path))
+
+
+def test_folders_of_sound(tmp_path: Path) -> None:
+    for label, hertz in (("low", 300), ("high", 2000)):
+        (tmp_path / label).mkdir()
+        for i in range(5):
+            tone = 8000 * np.sin(2 * np.pi * (hertz + i) * np.arange(6000) / 8000)
+            with wave.open(str(tmp_path / label / f"{i}.wav"), "wb") as file:
+                file.setnchannels(1)
+                file.setsampwidth(2)
+                file.setframerate(8000)
+                file.writeframes(tone.astype("<i2").tobytes())
+    found = load_data(str(tmp_path))
+    assert found.kind == "spectrogram"
+    assert found.classes == ("high", "low")
+    loudest = found.train.x[:, 5, :, 0].argmax(1)
+    assert set(loudest[found.train.y == 0]) != set(loudest[found.train.y == 1])
+
+
+def test_folders_without_classes(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="folder of its own"):
+        load_data(str(tmp_path))
+    (tmp_path / "a").mkdir()
+    with pytest.raises(UsageError, match=r"no image, \.wav or \.csv"):
+        load_data(str(tmp_path))
+
+
+def test_log_mel_is_that_of_the_shared_data() -> None:
+    path = SHARED / "datasets" / "fsdd_spoken_digits_8k.npz"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there (set TINYFORGE_SHARED)")
+    with np.load(path) as file:
+        length = int(file["length"][0])
+        pcm, expected = file["pcm"][:length], file["logmel"][0]
+    made = log_mel(pcm, front_end_for(8000))
+    frames = min(len(made), (length - 256) // 128)
+    assert np.corrcoef(made[:frames].ravel(), expected[:frames].ravel())[0, 1] > 0.95
+
+
+def test_resizing_keeps_type_and_mean() -> None:
+    x = raw(4).train.x
+    assert resized(x, (6, 6, 1)) is not None
+    np.testing.assert_array_equal(resized(x, (6, 6, 1)), x)
+    small = resized(x, (3, 3, 1))
+    assert small.dtype == np.uint8
+    assert small.shape == (4, 3, 3, 1)
+    np.testing.assert_allclose(small[:, 1, 1, 0], x[:, 2:4, 2:4, 0].mean((1, 2)), atol=0.51)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_augmentation_is_repeatable_and_changes_something(name: str) -> None:
+    x = np.random.default_rng(0).random((16, 12, 12, 2)).astype(np.float32)
+    change = augmentation(name, "image")
+    one, two = change(x, np.random.default_rng(1)), change(x, np.random.default_rng(1))
+    assert one.shape == x.shape
+    assert one.dtype == np.float32
+    np.testing.assert_array_equal(one, two)
+    assert (one != x).any()
+
+
+def test_unknown_augmentation() -> None:
+    with pytest.raises(TinyforgeError, match="mixup"):
+        augmentation("shift,mixup", "image")

@@ -1,0 +1,175 @@
+"""The finalists of a search: trained on, quantised, compiled, run, and put into folders of their own."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinyforge.api.compile import CompileResult, compile
+from tinyforge.api.progress import Progress
+from tinyforge.api.run import RunReport, run
+from tinyforge.errors import DeviceError, DoesNotFit
+from tinyforge.search.files import load_json, save_json
+from tinyforge.search.settings import Budget, SearchSettings
+
+if TYPE_CHECKING:
+    from tinyforge.search.architecture import Architecture
+    from tinyforge.search.dataset import Dataset, Samples
+    from tinyforge.search.evaluate import Evaluator
+    from tinyforge.search.finalist import Finalist
+    from tinyforge.search.space import SearchSpace
+    from tinyforge.search.study import Trial
+
+POINT, MODEL = "point.json", "model.tflite"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Point:
+    """A finished network; ``facts`` is what its ``point.json`` holds, ``folder`` has the model and the C."""
+
+    folder: Path
+    facts: dict[str, Any]
+
+    @property
+    def accuracy(self) -> float:
+        """Of the C code on the validation split."""
+        return float(self.facts["accuracy"])
+
+    def as_json(self) -> dict[str, Any]:
+        return {"folder": str(self.folder), **self.facts}
+
+
+class Finals:
+    """Makes the points of one study."""
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: SearchSettings,
+        budget: Budget,
+        data: Dataset,
+        space: SearchSpace,
+        judge: Evaluator,
+        progress: Progress,
+    ) -> None:
+        self.folder, self.settings, self.budget, self.data = folder, settings, budget, data
+        self.space, self.judge, self.progress = space, judge, progress
+
+    def make(self, trials: Sequence[Trial]) -> list[Point]:
+        """A point for each trial that still fits once compiled, the most accurate first. Finished ones are kept.
+
+        Raises DoesNotFit where none fits.
+        """
+        points: list[Point] = []
+        refused = ""
+        for number, trial in enumerate(trials):
+            folder = self.folder / "points" / f"{number + 1}-{trial.candidate.key}"
+            if not (folder / POINT).is_file():
+                try:
+                    self._make(folder, trial, number)
+                except DoesNotFit as error:
+                    refused = str(error)
+                    continue
+            points.append(Point(folder, load_json(folder / POINT)))
+        if not points:
+            raise DoesNotFit(f"no finalist fits once it is compiled: {refused}")
+        return sorted(points, key=lambda p: (-p.accuracy, p.facts["arena_bytes"]))
+
+    def _make(self, folder: Path, trial: Trial, number: int) -> None:
+        from tinyforge.search.architecture import architecture
+        from tinyforge.search.finalist import train_finalist
+
+        network = architecture(self.space, trial.candidate, self.data.shape, len(self.data.classes))
+        statistics = self.judge.calibrate(trial.candidate)
+        finalist = train_finalist(
+            self.data,
+            network,
+            {name: v.numpy() for name, v in self.judge.net.variables.items()},
+            statistics,
+            self.budget.epochs(self.data, self.budget.fine_steps),
+            self.budget.batch,
+            self.settings.augment,
+            self.settings.seed * 1000 + number,
+            self.progress,
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MODEL).write_bytes(finalist.content)
+        finalist.model.save(folder / "model.keras")
+        built = self._compile(folder)
+        self._measure(folder, trial, network, finalist, built)
+
+    def _compile(self, folder: Path) -> CompileResult:
+        s = self.settings
+        return compile(
+            folder / MODEL,
+            board=s.board,
+            sram=s.sram,
+            flash=s.flash,
+            max_mac_factor=s.max_mac_factor,
+            input_mode=s.input,
+            schedule=s.schedule,
+            out=folder / "build",
+            name="model",
+            progress=self.progress,
+        )
+
+    def _measure(
+        self, folder: Path, trial: Trial, network: Architecture, finalist: Finalist, built: CompileResult
+    ) -> None:
+        """Accuracies of the C code; the test split is looked at here, once, after everything is decided."""
+        right, report = self._run(folder, network, finalist, self.data.validation, "validation")
+        test_right, _ = self._run(folder, network, finalist, self.data.test, "test")
+        compiled = built.as_json()
+        kept = ("macs", "executed_macs", "arena_bytes", "stack_bytes", "flash_bytes", "input", "schedule")
+        facts = {
+            "candidate": trial.candidate.key,
+            "accuracy": round(right, 6),
+            "test_accuracy": round(test_right, 6),
+            "float_accuracy": round(finalist.float_accuracy, 6),
+            "supernet_accuracy": trial.accuracy,
+            **{name: compiled[name] for name in kept},
+            "estimated_cycles": dict(report.result.estimated_cycles),
+            "predicted": trial.cost.as_json(),
+            "emulated_samples": report.result.samples,
+            "genes": dict(zip((g.name for g in self.space.genes), trial.candidate.values, strict=True)),
+            "input_shape": list(network.input_shape),
+            "scaling": {"mean": list(self.data.scaling.mean), "std": list(self.data.scaling.std)},
+            "classes": list(self.data.classes),
+            "next": self._commands(folder),
+        }
+        save_json(folder / POINT, facts)
+
+    def _run(
+        self, folder: Path, network: Architecture, finalist: Finalist, samples: Samples, split: str
+    ) -> tuple[float, RunReport]:
+        """Part of ``samples`` that the C code gets right, every output compared with the reference kernels; of these
+        the first ones on the emulated core too. Raises DeviceError where an output differs."""
+        from tinyforge.search.finalist import network_input, reference_outputs
+
+        inputs, outputs = reference_outputs(finalist.content, network_input(self.data, samples, network))
+        path = folder / f"{split}.npz"
+        np.savez_compressed(path, input_0=inputs, output_0=outputs, labels=samples.y)
+        self.progress(f"running the {split} split")
+        count = min(self.budget.emulated, len(samples))
+        whole = run(folder / "build", on="host", inputs=path, reference=path)
+        emulated = run(folder / "build", on="emulator", inputs=path, reference=path, samples=count)
+        for report in (whole, emulated):
+            if not report.ok:
+                raise DeviceError(f"{folder}: the C code differs from the reference: {report.explanation}")
+        guesses = whole.outputs[0].reshape(len(samples), -1).argmax(1)
+        return float((guesses == samples.y).mean()), emulated
+
+    def _commands(self, folder: Path) -> list[str]:
+        """What to type to go on with a point."""
+        build = shlex.quote(str(folder / "build"))
+        limits = f" --sram {self.settings.sram}" if self.settings.sram else ""
+        return [
+            f"tinyforge compile {shlex.quote(str(folder / MODEL))} --board {self.settings.board}{limits}",
+            f"tinyforge flash {build}",
+            f"tinyforge run {build} --on board --inputs {shlex.quote(str(folder / 'test.npz'))}",
+        ]

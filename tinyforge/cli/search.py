@@ -1,0 +1,146 @@
+"""``tinyforge search`` and ``tinyforge zoo``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tinyforge.cli.options import CompileBoard, Flash, InputMode, Json, MaxMacFactor, ScheduleKind, Sram
+from tinyforge.cli.search_options import (
+    Augment,
+    BudgetKind,
+    Cycles,
+    Data,
+    DryRun,
+    Evaluations,
+    Finalists,
+    FineSteps,
+    Jobs,
+    Macs,
+    Minimise,
+    Resume,
+    Seed,
+    Space,
+    Steps,
+    Storage,
+    StudyOut,
+    Test,
+)
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from tinyforge.api.search import SearchResult
+
+
+def search(
+    data: Data = "digits",
+    test: Test = None,
+    board: CompileBoard = "emulated_m4",
+    sram: Sram = None,
+    flash: Flash = None,
+    macs: Macs = None,
+    cycles: Cycles = None,
+    max_mac_factor: MaxMacFactor = None,
+    input_mode: InputMode = "whole",
+    schedule: ScheduleKind = "auto",
+    space: Space = "auto",
+    minimise: Minimise = "arena_bytes,estimated_cycles",
+    augment: Augment = "auto",
+    budget: BudgetKind = "quick",
+    evaluations: Evaluations = None,
+    steps: Steps = None,
+    fine_steps: FineSteps = None,
+    finalists: Finalists = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    storage: Storage = None,
+    dry_run: DryRun = False,
+    resume: Resume = None,
+    out: StudyOut = None,
+    json: Json = False,
+) -> None:
+    """Find networks that fit a board and are accurate, from data."""
+    from tinyforge.api import search as api
+    from tinyforge.cli.console import print_json, progress, show
+
+    with progress(timed=True) as report:
+        if resume is not None:
+            result = api.resume(resume, storage=storage, threads=jobs, progress=report)
+        else:
+            result = api.search(
+                data,
+                test=test,
+                board=board,
+                sram=sram,
+                flash=flash,
+                macs=macs,
+                cycles=cycles,
+                max_mac_factor=max_mac_factor,
+                input_mode=input_mode,
+                schedule=schedule,
+                space=space,
+                objectives=tuple(name for name in minimise.split(",") if name and name != "none"),
+                augment=augment,
+                budget=budget,
+                evaluations=evaluations,
+                steps=steps,
+                fine_steps=fine_steps,
+                finalists=finalists,
+                seed=seed,
+                threads=jobs,
+                storage=storage,
+                dry_run=dry_run,
+                out=out,
+                progress=report,
+            )
+    if json:
+        print_json(result.as_json())
+    else:
+        show(*search_view(result))
+
+
+def search_view(result: SearchResult) -> list[RenderableType]:
+    """The forecast, and the points where there are any."""
+    from tinyforge.cli.console import facts, table
+
+    f = result.forecast
+    rows = {
+        "data": f"{f['data']}: {f['train']:,} to train, {f['validation']:,} to decide, {f['test']:,} to test",
+        "space": f"{result.narrowed.space.name}: {f['networks']:.3g} networks after narrowing; "
+        f"{f['fitting']:,} of {f['sampled']:,} tried ones fit",
+        "supernet": f"{f['epochs']} epochs, largest network {f['largest_macs']:,} MACs; {f['training_macs']:.3g} MACs",
+        "search": f"{f['evaluations']} evaluations, {f['finalists']} finalists; expect {f['expect']} on two cores",
+    }
+    if not result.points:
+        return [facts(rows)]
+    rows["done"] = f"{result.trials:,} candidates, {result.judged:,} of them judged; study in {result.folder}"
+    right = ("validation", "test", "arena", "flash", "MACs")
+    made = table("point", *right, right=right)
+    for point in result.points:
+        p = point.facts
+        made.add_row(
+            str(point.folder),
+            f"{p['accuracy']:.2%}",
+            f"{p['test_accuracy']:.2%}",
+            f"{p['arena_bytes']:,} B",
+            f"{p['flash_bytes']['total']:,} B",
+            f"{p['executed_macs']:,}",
+        )
+    follow = "\n".join(["go on with:", *(f"  {line}" for line in result.points[0].facts["next"])])
+    return [facts(rows), made, follow]
+
+
+def zoo(json: Json = False) -> None:
+    """List the search spaces that come along."""
+    from tinyforge.cli.console import print_json, show, table
+    from tinyforge.search.space_file import load_space, preset_names
+
+    spaces = [load_space(name) for name in preset_names()]
+    if json:
+        rows = [{"name": s.name, "title": s.title, "dims": s.dims, "stages": len(s.stages)} for s in spaces]
+        print_json({"spaces": rows})
+        return
+    made = table("space", "networks", "what it is", right=("networks",))
+    for s in spaces:
+        made.add_row(s.name, f"{s.for_data((96, 96, 3)).size:.1e}", s.title)
+    show(made)

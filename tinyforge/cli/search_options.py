@@ -1,0 +1,78 @@
+"""Options of ``search``, as types: what each is called and its line of help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_LIMITS, _WHAT, _HOW = "Limits", "What to search", "How long and how"
+
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="DATA",
+        help="digits, cifar10, mnist, fashion_mnist, an .npz file, or a folder of class folders.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Test = Annotated[
+    str | None,
+    typer.Option("--test", help="A second .npz or folder: its samples are the test split.", rich_help_panel=_WHAT),
+]
+Space = Annotated[
+    str,
+    typer.Option("--space", help="A preset (tinyforge zoo) or a .toml; auto: by data.", rich_help_panel=_WHAT),
+]
+Minimise = Annotated[
+    str,
+    typer.Option(
+        "--minimise",
+        metavar="COSTS",
+        help="Of arena_bytes, flash_bytes, executed_macs, estimated_cycles; with commas; none: accuracy alone.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Augment = Annotated[
+    str,
+    typer.Option("--augment", help="auto, none, or of shift,flip,light,erase,roll,mask,jitter.", rich_help_panel=_WHAT),
+]
+Macs = Annotated[int | None, typer.Option("--macs", help="Most executed MACs.", rich_help_panel=_LIMITS)]
+Cycles = Annotated[int | None, typer.Option("--cycles", help="Most estimated cycles.", rich_help_panel=_LIMITS)]
+BudgetKind = Annotated[
+    str,
+    typer.Option("--budget", metavar="quick|standard|thorough", help="Minutes, hours, or a day.", rich_help_panel=_HOW),
+]
+Evaluations = Annotated[
+    int | None, typer.Option("--evaluations", help="Candidates the supernet judges.", rich_help_panel=_HOW)
+]
+Steps = Annotated[int | None, typer.Option("--steps", help="Training steps of the supernet.", rich_help_panel=_HOW)]
+FineSteps = Annotated[
+    int | None, typer.Option("--fine-steps", help="Training steps of each finalist.", rich_help_panel=_HOW)
+]
+Finalists = Annotated[
+    int | None, typer.Option("--finalists", help="Networks trained on and compiled.", rich_help_panel=_HOW)
+]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed finds the same networks.", rich_help_panel=_HOW)]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", help="Threads of TensorFlow; default: all cores.", rich_help_panel=_HOW),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        help="sqlite:///FILE, journal://FILE, postgresql://...; default: a file in OUT.",
+        rich_help_panel=_HOW,
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be trained and stop.", rich_help_panel=_HOW)]
+Resume = Annotated[
+    Path | None, typer.Option("--resume", metavar="STUDY", help="Continue a study.", rich_help_panel=_HOW)
+]
+StudyOut = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder of the study; default: out/search-DATA.", show_default=False)
+]

@@ -1,0 +1,99 @@
+"""What a search is asked for, and what each budget means."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from tinyforge.errors import UsageError
+from tinyforge.search.dataset import Dataset
+
+SETTINGS = "search.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """steps, batch: of the supernet's training. evaluations, population: of the study. finalists: networks that are
+    trained on. fine_steps: steps each is trained. calibration: batches for normalisation. emulated: samples run on
+    the emulator, instruction by instruction (all are run as C on this machine). sampled: candidates drawn to narrow the
+    space. hours: what to expect on two cores for small images."""
+
+    steps: int
+    batch: int
+    evaluations: int
+    population: int
+    finalists: int
+    fine_steps: int
+    calibration: int
+    emulated: int
+    sampled: int
+    held: int
+    hours: str
+
+    def epochs(self, data: Dataset, steps: int) -> int:
+        """Epochs that make about ``steps`` steps."""
+        return max(1, round(steps / math.ceil(len(data.train) / self.batch)))
+
+
+BUDGETS = {
+    "quick": Budget(500, 64, 60, 20, 2, 800, 2, 64, 600, 500, "minutes"),
+    "standard": Budget(8000, 64, 400, 40, 5, 8000, 4, 500, 3000, 2000, "an hour or two"),
+    "thorough": Budget(60000, 64, 3000, 100, 10, 40000, 20, 5000, 20000, 10000, "a day, or hours on a GPU"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """Everything that decides what a search finds. Sizes in bytes, None for what the board has."""
+
+    data: str
+    test: str | None
+    board: str
+    sram: int | None
+    flash: int | None
+    macs: int | None
+    cycles: int | None
+    input: str
+    schedule: str
+    max_mac_factor: float | None
+    space: str
+    budget: str
+    objectives: tuple[str, ...]
+    augment: str
+    seed: int
+    evaluations: int | None = None
+    steps: int | None = None
+    fine_steps: int | None = None
+    finalists: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget not in BUDGETS:
+            raise UsageError(f"--budget {self.budget} is not known; choose one of: {', '.join(BUDGETS)}")
+        for name in ("evaluations", "steps", "fine_steps", "finalists", "macs", "cycles"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"--{name.replace('_', '-')} {value} makes no sense; give 1 or more")
+        if self.seed < 0:
+            raise UsageError(f"--seed {self.seed} makes no sense; give 0 or more")
+
+    @property
+    def plan(self) -> Budget:
+        """The budget with what was asked for by number."""
+        from dataclasses import replace
+
+        given = {n: getattr(self, n) for n in ("evaluations", "steps", "fine_steps", "finalists")}
+        return replace(BUDGETS[self.budget], **{n: v for n, v in given.items() if v is not None})
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__} | {"objectives": list(self.objectives)}
+
+
+def settings_from(values: dict[str, Any]) -> SearchSettings:
+    """What ``as_json`` gave. Raises UsageError for other keys."""
+    try:
+        return SearchSettings(**{**values, "objectives": tuple(values["objectives"])})
+    except (TypeError, KeyError) as error:
+        raise UsageError(
+            f"{SETTINGS} of the study was written by another version: {error}; start a new study"
+        ) from error
