@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -79,7 +81,9 @@ def convert_int8(model: Any, architecture: Architecture, samples: Array) -> byte
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
+    # Keras's exporter prints what it does, and stdout is for the one JSON object of --json.
+    with redirect_stdout(io.StringIO()):
+        return bytes(converter.convert())
 
 
 def accuracy(model: Any, x: Array, y: Array) -> float:

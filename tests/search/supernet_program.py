@@ -1,0 +1,85 @@
+"""Trains a tiny supernet on a few digits and prints what the tests ask about, as JSON.
+
+python -m tests.search.supernet_program FOLDER EPOCHS
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tinyforge.search.architecture import architecture
+from tinyforge.search.backend import tensorflow
+from tinyforge.search.dataset import make_dataset
+from tinyforge.search.evaluate import Evaluator
+from tinyforge.search.finalist import network_input
+from tinyforge.search.keras_model import build_model, set_weights
+from tinyforge.search.sources import load_data
+from tinyforge.search.space import random_candidate
+from tinyforge.search.space_file import parse_space
+from tinyforge.search.supernet import Supernet
+from tinyforge.search.train import Recipe, Trainer
+
+SPACE = """
+name = "test"
+title = "every kind of block"
+resolutions = [12, 16]
+[stem]
+stride = 2
+widths = [4, 6]
+[head]
+widths = [0, 8]
+[[stages]]
+block = "mbconv"
+stride = 2
+widths = [4, 8]
+depths = [1, 2]
+kernels = [1, 3, 5]
+expands = [1, 3]
+squeeze = [0, 1]
+[[stages]]
+block = "dsconv"
+widths = [8]
+depths = [1]
+kernels = [3]
+[[stages]]
+block = "residual"
+stride = 2
+widths = [8, 12]
+depths = [1, 2]
+kernels = [3]
+"""
+
+
+def main(folder: Path, epochs: int) -> None:
+    tf = tensorflow(1)
+    data = make_dataset(load_data("digits"), 0)
+    space = parse_space(SPACE, "test.toml").for_data(data.shape)
+    net = Supernet(space, data.shape, 10, 0)
+    Trainer(net, data, Recipe(epochs, batch=256), 0).run(folder, lambda what, done=0, total=0: None)
+    weights = {name: v.numpy() for name, v in net.variables.items()}
+    judge = Evaluator(net, data, 0, calibration=1, most=64)
+    rng = np.random.default_rng(0)
+    differences, accuracies = [], []
+    for _ in range(4):
+        candidate = random_candidate(space, rng)
+        accuracies.append(judge.accuracy(candidate))
+        network = architecture(space, candidate, data.shape, 10)
+        model = build_model(network)
+        set_weights(model, network, weights, judge.calibrate(candidate))
+        images = tf.constant(data.scaling.apply(judge.held.x))
+        code = tf.constant(candidate.values, tf.int32)
+        ours = net.forward(images, code, "evaluate").numpy()
+        theirs = np.asarray(model(tf.image.resize(images, network.input_shape[:2]), training=False))
+        differences.append(float(np.abs(ours - theirs).max() / np.abs(theirs).max()))
+        assert network_input(data, judge.held, network).shape[1:] == network.input_shape
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(w).tobytes() for w in weights.values())).hexdigest()
+    print(json.dumps({"digest": digest, "differences": differences, "accuracies": accuracies}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

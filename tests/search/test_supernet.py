@@ -1,0 +1,63 @@
+"""The supernet with TensorFlow: slices equal stand-alone models, training goes on where it stopped, and the whole way
+from data to compiled points. In programs of their own, for TensorFlow warns of itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.guards.source import ROOT
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not all(map(find_spec, ("tensorflow", "optuna", "sklearn"))), reason="needs tinyforge[search]"),
+]
+
+
+def program(*arguments: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_slices_equal_models_and_training_goes_on(tmp_path: Path) -> None:
+    for name in ("once", "twice"):
+        (tmp_path / name).mkdir()
+    once = program("-m", "tests.search.supernet_program", str(tmp_path / "once"), "2")
+    assert max(once["differences"]) < 1e-4
+    again = program("-m", "tests.search.supernet_program", str(tmp_path / "once"), "2")
+    assert again["digest"] == once["digest"], "a finished training is not repeated"
+    assert again["accuracies"] == once["accuracies"]
+
+
+def test_from_data_to_compiled_points(tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    few = ("--steps", "40", "--evaluations", "4", "--finalists", "1", "--fine-steps", "60")
+    options = ("--data", "digits", "--sram", "8K", *few, "--jobs", "1", "-o", str(out), "--json")
+    found = program("-m", "tinyforge", "search", *options)
+    (point,) = found["front"]
+    assert point["arena_bytes"] <= 8192
+    assert 0 < point["accuracy"] <= 1
+    folder = Path(point["folder"])
+    assert (folder / "build" / "model.c").is_file()
+    assert point["predicted"]["executed_macs"] == point["executed_macs"]
+    again = program("-m", "tinyforge", "search", "--resume", str(out), "--jobs", "1", "--json")
+    assert again["front"] == found["front"]
+    trials = json.loads((out / "trials.json").read_text())["trials"]
+    assert len(trials) == found["trials"]
+    assert all((t["accuracy"] is None) == bool(t["broken"]) for t in trials)
