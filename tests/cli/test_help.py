@@ -12,7 +12,20 @@ import pytest
 from tests.shared import ROOT
 
 HELP = Path(__file__).parent / "help"
-COMMANDS = ["", "bench", "bench memory", "boards", "check", "compile", "doctor", "flash", "report", "run"]
+COMMANDS = [
+    "",
+    "bench",
+    "bench memory",
+    "boards",
+    "check",
+    "compile",
+    "doctor",
+    "flash",
+    "report",
+    "run",
+    "search",
+    "zoo",
+]
 HEAVY = ("numpy", "rich", "jinja2", "ai_edge_litert", "unicorn", "capstone", "elftools", "serial", "tinyforge.api.run")
 
 

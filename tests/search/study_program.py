@@ -19,7 +19,7 @@ from tinyforge.search.space_file import load_space
 from tinyforge.search.study import Plan, Study, open_storage, storage_url
 
 SHAPE = (28, 28, 1)
-LIMITS = BoardLimits(6000, 60_000)
+LIMITS = BoardLimits(6000, 22_000)
 PLAN = Plan(evaluations=14, objectives=("arena_bytes",), population=6, seed=3)
 
 

@@ -122,9 +122,7 @@ class Study:
     def _ask(self) -> tuple[Any, Candidate]:
         done = len(self._finished())
         self.study.sampler = self.optuna.samplers.NSGAIISampler(
-            population_size=self.plan.population,
-            seed=self.plan.seed * 1_000_003 + done,
-            constraints_func=_constraints,
+            population_size=self.plan.population, seed=self.plan.seed * 1_000_003 + done
         )
         trial = self.study.ask()
         values = [trial.suggest_categorical(gene.name, list(gene.choices)) for gene in self.space.genes]
@@ -137,6 +135,9 @@ class Study:
         trial.set_user_attr("cost", cost.as_json())
         trial.set_user_attr("broken", dict(broken))
         trial.set_user_attr("accuracy", accuracy)
+        for name in self.limits.limits:
+            # Optuna's convention: feasible where no constraint is above 0.
+            trial.set_constraint(name, broken.get(name, 0.0))
         values = [accuracy or 0.0, *(float(getattr(cost, name)) for name in self.plan.objectives)]
         self.study.tell(trial, values)
 
@@ -175,11 +176,6 @@ class Study:
             f"space {self.space.name}: none of {len(trials)} candidates keeps the limits; the nearest has {over}; "
             "try a larger limit or a smaller space (tinyforge zoo)"
         )
-
-
-def _constraints(trial: Any) -> tuple[float, ...]:
-    """Optuna's convention: a trial is feasible where nothing is above 0."""
-    return (float(sum(trial.user_attrs.get("broken", {}).values())),)
 
 
 def _trial(frozen: Any) -> Trial:
