@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinyforge.api.progress import Progress, quiet
-from tinyforge.api.settings import size_option
 from tinyforge.errors import UsageError
-from tinyforge.search.feasibility import BoardLimits, check_objectives, checked_cost
+from tinyforge.search.feasibility import BoardLimits, checked_cost
 from tinyforge.search.files import load_json, save_json
 from tinyforge.search.narrow import Narrowed, narrow
 from tinyforge.search.needs import check_installed
@@ -52,57 +51,20 @@ class SearchResult:
 
 
 def search(
-    data: str = "digits",
+    settings: SearchSettings,
     *,
-    test: str | None = None,
-    board: str = "emulated_m4",
-    sram: str | int | None = None,
-    flash: str | int | None = None,
-    macs: int | None = None,
-    cycles: int | None = None,
-    input_mode: str = "whole",
-    schedule: str = "auto",
-    max_mac_factor: float | None = None,
-    space: str = "auto",
-    budget: str = "quick",
-    objectives: tuple[str, ...] = ("arena_bytes", "estimated_cycles"),
-    augment: str = "auto",
-    seed: int = 0,
-    evaluations: int | None = None,
-    steps: int | None = None,
-    fine_steps: int | None = None,
-    finalists: int | None = None,
     storage: str | None = None,
     threads: int | None = None,
     dry_run: bool = False,
     out: str | Path | None = None,
     progress: Progress = quiet,
 ) -> SearchResult:
-    """Search networks for ``data`` under the limits of ``board``, and compile the best. The options are those of the
-    command line. Raises ToolMissing without TensorFlow and Optuna, DoesNotFit where no network keeps the limits,
-    UsageError for options or data that make no sense."""
-    settings = SearchSettings(
-        data=data,
-        test=test,
-        board=board,
-        sram=size_option(sram),
-        flash=size_option(flash),
-        macs=macs,
-        cycles=cycles,
-        input=input_mode,
-        schedule=schedule,
-        max_mac_factor=max_mac_factor,
-        space=space,
-        budget=budget,
-        objectives=check_objectives(objectives),
-        augment=augment,
-        seed=seed,
-        evaluations=evaluations,
-        steps=steps,
-        fine_steps=fine_steps,
-        finalists=finalists,
-    )
-    folder = Path(out) if out is not None else Path("out") / f"search-{Path(data).stem}"
+    """Search networks by ``settings`` and compile the best into the study folder ``out``.
+
+    storage: URL of the study's database, a file in the folder by default. threads: of TensorFlow. Raises ToolMissing
+    without TensorFlow and Optuna, DoesNotFit where no network keeps the limits, UsageError for unusable data.
+    """
+    folder = Path(out) if out is not None else Path("out") / f"search-{Path(settings.data).stem}"
     if not dry_run:
         _claim(folder, settings)
     return _Search(folder, settings, storage, threads, progress).run(dry_run)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 from tinyforge.cli.options import CompileBoard, Flash, InputMode, Json, MaxMacFactor, ScheduleKind, Sram
 from tinyforge.cli.search_options import (
@@ -30,9 +33,11 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from tinyforge.api.search import SearchResult
+    from tinyforge.search.settings import SearchSettings
 
 
 def search(
+    ctx: typer.Context,
     data: Data = "digits",
     test: Test = None,
     board: CompileBoard = "emulated_m4",
@@ -67,36 +72,29 @@ def search(
         if resume is not None:
             result = api.resume(resume, storage=storage, threads=jobs, progress=report)
         else:
-            result = api.search(
-                data,
-                test=test,
-                board=board,
-                sram=sram,
-                flash=flash,
-                macs=macs,
-                cycles=cycles,
-                max_mac_factor=max_mac_factor,
-                input_mode=input_mode,
-                schedule=schedule,
-                space=space,
-                objectives=tuple(name for name in minimise.split(",") if name and name != "none"),
-                augment=augment,
-                budget=budget,
-                evaluations=evaluations,
-                steps=steps,
-                fine_steps=fine_steps,
-                finalists=finalists,
-                seed=seed,
-                threads=jobs,
-                storage=storage,
-                dry_run=dry_run,
-                out=out,
-                progress=report,
-            )
+            settings = _settings(ctx.params)
+            result = api.search(settings, storage=storage, threads=jobs, dry_run=dry_run, out=out, progress=report)
     if json:
         print_json(result.as_json())
     else:
         show(*search_view(result))
+
+
+def _settings(options: Mapping[str, Any]) -> SearchSettings:
+    """The command's options as the study keeps them."""
+    from tinyforge.api.settings import size_option
+    from tinyforge.search.settings import SearchSettings
+
+    same = {name: options[name] for name in SearchSettings.names() if name in options}
+    return SearchSettings(
+        **{
+            **same,
+            "sram": size_option(options["sram"]),
+            "flash": size_option(options["flash"]),
+            "input": options["input_mode"],
+            "objectives": tuple(name for name in options["minimise"].split(",") if name and name != "none"),
+        }
+    )
 
 
 def search_view(result: SearchResult) -> list[RenderableType]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from tinyforge.errors import UsageError
 from tinyforge.search.dataset import Dataset
+from tinyforge.search.feasibility import check_objectives
 
 SETTINGS = "search.json"
 
@@ -47,21 +48,21 @@ BUDGETS = {
 class SearchSettings:
     """Everything that decides what a search finds. Sizes in bytes, None for what the board has."""
 
-    data: str
-    test: str | None
-    board: str
-    sram: int | None
-    flash: int | None
-    macs: int | None
-    cycles: int | None
-    input: str
-    schedule: str
-    max_mac_factor: float | None
-    space: str
-    budget: str
-    objectives: tuple[str, ...]
-    augment: str
-    seed: int
+    data: str = "digits"
+    test: str | None = None
+    board: str = "emulated_m4"
+    sram: int | None = None
+    flash: int | None = None
+    macs: int | None = None
+    cycles: int | None = None
+    input: str = "whole"
+    schedule: str = "auto"
+    max_mac_factor: float | None = None
+    space: str = "auto"
+    budget: str = "quick"
+    objectives: tuple[str, ...] = ("arena_bytes", "estimated_cycles")
+    augment: str = "auto"
+    seed: int = 0
     evaluations: int | None = None
     steps: int | None = None
     fine_steps: int | None = None
@@ -74,19 +75,23 @@ class SearchSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"--{name.replace('_', '-')} {value} makes no sense; give 1 or more")
+        check_objectives(self.objectives)
         if self.seed < 0:
             raise UsageError(f"--seed {self.seed} makes no sense; give 0 or more")
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """All fields."""
+        return tuple(field.name for field in fields(cls))
 
     @property
     def plan(self) -> Budget:
         """The budget with what was asked for by number."""
-        from dataclasses import replace
-
         given = {n: getattr(self, n) for n in ("evaluations", "steps", "fine_steps", "finalists")}
         return replace(BUDGETS[self.budget], **{n: v for n, v in given.items() if v is not None})
 
     def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__} | {"objectives": list(self.objectives)}
+        return {name: getattr(self, name) for name in self.names()} | {"objectives": list(self.objectives)}
 
 
 def settings_from(values: dict[str, Any]) -> SearchSettings:
