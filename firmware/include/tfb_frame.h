@@ -33,6 +33,9 @@ typedef struct {
 /* Takes one received byte; after READY `data` holds the frame and `length` its bytes without the CRC. */
 tfb_frame_event tfb_receive(tfb_receiver *receiver, uint8_t byte);
 
+/* Whether the bytes that come now belong to a frame. */
+int tfb_in_frame(const tfb_receiver *receiver);
+
 /* Sends a frame piece by piece; the body needs no buffer beyond one COBS block. */
 void tfb_send_begin(uint8_t type, uint16_t seq);
 void tfb_send(const void *data, uint32_t n);

@@ -82,6 +82,11 @@ tfb_frame_event tfb_receive(tfb_receiver *receiver, uint8_t byte)
     return TFB_FRAME_NONE;
 }
 
+int tfb_in_frame(const tfb_receiver *receiver)
+{
+    return receiver->state == INSIDE;
+}
+
 /* The COBS block being collected, and the CRC of the frame so far. */
 static uint8_t block[254];
 static uint8_t block_length;

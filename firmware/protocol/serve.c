@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "tfb_frame.h"
+#ifdef TFB_MLPERF
+#include "tfb_mlperf.h"
+#endif
 #include "tfb_model.h"
 #include "tfb_port.h"
 #include "tfb_profile.h"
@@ -439,12 +442,20 @@ void tfb_serve_byte(uint8_t byte)
         break;
     case TFB_FRAME_NONE:
     default:
+#ifdef TFB_MLPERF
+        if (byte != 0u && !tfb_in_frame(&receiver)) {
+            tfb_mlperf_byte(byte);
+        }
+#endif
         break;
     }
 }
 
 __attribute__((noreturn)) void tfb_serve(void)
 {
+#ifdef TFB_MLPERF
+    tfb_mlperf_boot();
+#endif
     for (;;) {
         const int32_t byte = tfb_bsp_getc();
         if (byte >= 0) {

@@ -69,6 +69,7 @@ def flash(
     port: str | None = None,
     dry_run: bool = False,
     profile: bool = False,
+    harness: str | None = None,
     progress: Progress = quiet,
 ) -> FlashResult:
     """Link the build folder ``build`` with the firmware of ``board`` (default: the one it was compiled for) and write
@@ -76,7 +77,8 @@ def flash(
 
     method: one of the board's flashing methods, default: its first one that is usable here. probe: serial number of
     the debug probe. port: serial port, GDB server or mounted drive, for methods that go through one. dry_run: only say
-    which commands would be run. profile: firmware that counts every operator's ticks.
+    which commands would be run. profile: firmware that counts every operator's ticks. harness:
+    ``mlperf-tiny`` for firmware that answers the benchmark's commands too.
     Raises DeviceError when the board does not take it, ToolMissing without compiler or flasher, UsageError for a method
     the board does not have."""
     from tinyforge.device.flash import flash_firmware
@@ -86,7 +88,7 @@ def flash(
     info = load_build_info(folder)
     target = load_board(board or info.board)
     progress("building the firmware")
-    firmware = build_firmware(folder, target, toolchain, profile=profile)
+    firmware = build_firmware(folder, target, toolchain, profile=profile, harness=harness)
     progress(f"writing it to {target.name}")
     done = flash_firmware(firmware, method, probe=probe, port=port, dry_run=dry_run)
     return FlashResult(

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import shlex
 
-from tinyforge.cli.options import Build, Counted, DryRun, FlashMethod, FlashPort, Json, OtherBoard, Probe, Toolchain
+from tinyforge.cli.options import (
+    Build,
+    Counted,
+    DryRun,
+    FlashMethod,
+    FlashPort,
+    Harness,
+    Json,
+    OtherBoard,
+    Probe,
+    Toolchain,
+)
 
 
 def flash(
@@ -15,6 +26,7 @@ def flash(
     probe: Probe = None,
     port: FlashPort = None,
     profile: Counted = False,
+    harness: Harness = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
@@ -33,6 +45,7 @@ def flash(
             port=port,
             dry_run=dry_run,
             profile=profile,
+            harness=harness,
             progress=report,
         )
     if json:

@@ -161,6 +161,12 @@ FlashPort = Annotated[
     typer.Option("--port", help="Serial port, GDB server (host:port) or drive the method goes through."),
 ]
 Counted = Annotated[bool, typer.Option("--profile", help="Firmware that counts every operator, for run --profile.")]
+Harness = Annotated[
+    str | None,
+    typer.Option(
+        "--harness", metavar="mlperf-tiny", help="Firmware that answers a benchmark's commands too.", show_default=False
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the exact commands and write nothing.")]
 
 # report, boards

@@ -15,6 +15,7 @@ from tinyforge.toolchain.compiler import CompileOptions, Compiler
 from tinyforge.toolchain.cross import cross_compiler
 from tinyforge.toolchain.elf import Image, load_image, object_sizes
 from tinyforge.toolchain.glue import linker_script, model_table
+from tinyforge.toolchain.harness import Benchmark, benchmark_of, benchmark_table
 from tinyforge.toolchain.objects import ObjectFile, Source, compile_sources
 from tinyforge.toolchain.process import run_program
 from tinyforge.toolchain.stack import StackBound, stack_bound
@@ -79,30 +80,32 @@ def build_firmware(
     *,
     trace: bool = False,
     profile: bool = False,
+    harness: str | None = None,
     defines: Sequence[str] = (),
 ) -> Firmware:
     """Compile and link the model of `build_dir` with the firmware for `board`.
 
     toolchain: `zig` or `gcc`. optimize: level without its dash; default: what the build's objective asks for.
     trace: report every operator's output, profile: count every operator's ticks (slower, other images).
+    harness: one of `toolchain.harness.HARNESSES`, whose commands the firmware answers too.
     Raises UsageError for a board without firmware, ToolMissing on compiler errors, DoesNotFit when the image is larger
     than the board's memories.
     """
     _check_has_firmware(board)
     info = load_build_info(build_dir)
     optimize = optimize or optimize_level(info)
-    defines = (*defines, *(("TINYFORGE_PROFILE=1",) if profile else ()))
+    benchmark = benchmark_of(info, harness) if harness else None
+    defines = (*defines, *(["TINYFORGE_PROFILE=1"] if profile else []), *(benchmark.defines if benchmark else ()))
     compiler = cross_compiler(board, toolchain)
     folder = _output_folder(build_dir, board, toolchain, optimize, trace, defines)
     options = _options(build_dir, board, optimize, trace, defines)
     (folder / "model_table.c").write_text(model_table(info), encoding="utf-8")
-    model = [Source(build_dir / name, options) for name in info.sources]
-    objects = compile_sources(compiler, [*model, *_firmware_sources(folder, board, options, trace)])
+    around = [*_firmware_sources(folder, board, options, trace), *_benchmark_sources(folder, info, benchmark, options)]
+    objects = compile_sources(compiler, [*(Source(build_dir / name, options) for name in info.sources), *around])
     elf = folder / f"{info.name}.elf"
     bound, stack_region = _link_all(compiler, objects, elf, info, board)
-    sizes = [object_sizes(item.path) for item in objects[: len(model)]]
-    image = load_image(elf)
-    linked = _linked(image, info, board)
+    sizes = [object_sizes(item.path) for item in objects[: len(info.sources)]]
+    linked = _linked(image := load_image(elf), info, board)
     return Firmware(
         elf=elf,
         info=info,
@@ -253,6 +256,16 @@ def _firmware_sources(folder: Path, board: Board, options: CompileOptions, trace
         Source(root / "protocol" / "profile.c", small),
         Source(root / "libc" / "rt.c", runtime),
     ]
+
+
+def _benchmark_sources(
+    folder: Path, info: BuildInfo, benchmark: Benchmark | None, options: CompileOptions
+) -> list[Source]:
+    if benchmark is None:
+        return []
+    small = replace(options, optimize="Os")
+    (folder / "benchmark.c").write_text(benchmark_table(info, benchmark), encoding="utf-8")
+    return [Source(folder / "benchmark.c", small), Source(firmware_dir() / "protocol" / "mlperf_tiny.c", small)]
 
 
 def _link(compiler: Compiler, objects: Sequence[ObjectFile], elf: Path, board: Board, stack_bytes: int) -> None:
