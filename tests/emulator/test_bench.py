@@ -28,6 +28,7 @@ def check(measured: Record) -> None:
     before = load_record(RECORD)
     assert {entry.key for entry in measured.entries} <= {entry.key for entry in before.entries}
     assert not measured.refused
+    assert not measured.failed
     assert not wrong(measured.entries)
     worse = compare(before, measured)
     hint = f"if that was intended: TINYFORGE_UPDATE_GOLDENS=1 pytest {RECORD.parent.name}/{Path(__file__).name}"

@@ -54,7 +54,7 @@ def test_file_holds_everything(tmp_path: Path) -> None:
         "[]",
         "{}",
         '{"format": 2}',
-        '{"format": 1, "version": "", "entries": [{}], "refused": {}}',
+        '{"format": 1, "version": "", "entries": [{}], "refused": {}, "failed": {}}',
         '{"format": NaN}',
     ],
 )
@@ -90,6 +90,15 @@ def test_regressions(change: dict[str, int | None], found: list[str]) -> None:
         text.startswith(f"mlperf_kws_dscnn_int8 emulated_m7 zig balanced whole: {part}")
         for text, part in zip(worse, found, strict=True)
     )
+
+
+def test_failures_fail_the_command(tmp_path: Path) -> None:
+    broken = replace(record(ENTRY), failed={"kws on emulated_m7: by gcc": "does not compile\nlong story"})
+    broken.save(tmp_path / "new.json")
+    assert "- kws on emulated_m7: by gcc: failed: does not compile\n" in tables(broken) + "\n"
+    done = tinyforge_command("bench", "--from", tmp_path / "new.json", "--json")
+    assert done.code == 1
+    assert "failed: kws on emulated_m7: by gcc: does not compile" in done.err
 
 
 def test_only_the_same_thing_is_compared() -> None:

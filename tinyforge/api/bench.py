@@ -14,7 +14,7 @@ from tinyforge.api.compile import compile
 from tinyforge.api.network import read_network
 from tinyforge.api.progress import Progress, quiet
 from tinyforge.api.run import run
-from tinyforge.errors import DoesNotFit, ModelError, UsageError
+from tinyforge.errors import DeviceError, DoesNotFit, ModelError, ToolMissing, UsageError
 from tinyforge.reporting.bench_page import rewrite_page
 from tinyforge.reporting.bench_record import (
     Entry,
@@ -61,8 +61,8 @@ class BenchResult:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is worse or wrong."""
-        return not self.regressions
+        """Whether nothing is worse, wrong or broken."""
+        return not self.regressions and not self.record.failed
 
     def as_json(self) -> dict[str, Any]:
         """The record, and the comparison in words."""
@@ -138,6 +138,7 @@ def measure(setup: Setup, progress: Progress = quiet) -> Record:
     """The record of ``setup``. Models that cannot be compiled, and boards a model does not fit, are refused by name."""
     entries: list[Entry] = []
     refused: dict[str, str] = {}
+    failed: dict[str, str] = {}
     boards = [load_board(name) for name in setup.boards]
     total = len(setup.models) * len(boards) * len(setup.toolchains)
     for i, model in enumerate(setup.models):
@@ -149,10 +150,12 @@ def measure(setup: Setup, progress: Progress = quiet) -> Record:
         for k, board in enumerate(boards):
             done = (i * len(boards) + k) * len(setup.toolchains)
             try:
-                entries += _Case(setup, model, board).entries(done, total, progress)
+                entries += _Case(setup, model, board).entries(done, total, failed, progress)
             except (DoesNotFit, ModelError) as error:
                 refused[f"{model.stem} on {board.name}"] = str(error)
-    return Record(__version__, tuple(entries), refused)
+            except (ToolMissing, DeviceError) as error:
+                failed[f"{model.stem} on {board.name}"] = str(error)
+    return Record(__version__, tuple(entries), refused, failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,8 @@ class _Case:
     model: Path
     board: Board
 
-    def entries(self, done: int, total: int, progress: Progress) -> list[Entry]:
+    def entries(self, done: int, total: int, failed: dict[str, str], progress: Progress) -> list[Entry]:
+        """One a compiler; what does not build or run goes into ``failed``."""
         what = f"{self.model.stem} on {self.board.name}"
         progress(f"{what}: compiling", done, total)
         with tempfile.TemporaryDirectory(prefix="tinyforge.") as folder:
@@ -178,7 +182,10 @@ class _Case:
             found = []
             for i, toolchain in enumerate(self.setup.toolchains):
                 progress(f"{what}: {toolchain}", done + i, total)
-                found.append(self._entry(built.out, toolchain))
+                try:
+                    found.append(self._entry(built.out, toolchain))
+                except (ToolMissing, DeviceError) as error:
+                    failed[f"{what} by {toolchain}"] = str(error)
             return found
 
     def _entry(self, build: Path, toolchain: str) -> Entry:

@@ -72,6 +72,8 @@ def instructions(
     else:
         show(*bench_view(result))
     if not result.ok:
+        for name, why in result.record.failed.items():
+            typer.echo(f"tinyforge: failed: {name}: {why}", err=True)
         for regression in result.regressions:
             typer.echo(f"tinyforge: worse: {regression}", err=True)
         raise typer.Exit(_WORSE)

@@ -35,8 +35,9 @@ def tables(record: Record) -> str:
     tools = {figure.tool for entry in record.entries for figure in figures(entry.model, entry.core)}
     if tools:
         parts.append("\n".join(f"- {tool}: {SOURCES[tool]}." for tool in SOURCES if tool in tools))
-    if record.refused:
-        parts.append("Not measured:\n\n" + "\n".join(f"- {name}: {why}" for name, why in record.refused.items()))
+    missing = {**record.refused, **{name: f"failed: {why.splitlines()[0]}" for name, why in record.failed.items()}}
+    if missing:
+        parts.append("Not measured:\n\n" + "\n".join(f"- {name}: {why}" for name, why in missing.items()))
     return "\n\n".join(parts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All of one measurement. ``refused``: why models, or models on boards, are not among the entries."""
+    """All of one measurement. ``refused``: why models, or models on boards, are not among the entries; ``failed``: what
+    did not build or run though it should."""
 
     version: str
     entries: tuple[Entry, ...]
     refused: Mapping[str, str]
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The file's content."""
@@ -72,6 +74,7 @@ class Record:
             "version": self.version,
             "entries": [asdict(entry) for entry in self.entries],
             "refused": dict(self.refused),
+            "failed": dict(self.failed),
         }
 
     def save(self, path: Path) -> None:
@@ -105,18 +108,22 @@ def load_record(path: Path) -> Record:
         if value["format"] != FORMAT_VERSION:
             raise ValueError(f"format {value['format']}, this tinyforge reads {FORMAT_VERSION}")
         entries = tuple(_entry(item) for item in value["entries"])
-        return Record(str(value["version"]), entries, {str(k): str(v) for k, v in value["refused"].items()})
+        return Record(str(value["version"]), entries, _texts(value["refused"]), _texts(value["failed"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: is no record of tinyforge bench: {error}; make one with --out") from error
+
+
+def _texts(value: Mapping[str, Any]) -> dict[str, str]:
+    return {str(name): str(text) for name, text in value.items()}
 
 
 _TYPES = {"str": (str,), "int": (int,), "int | None": (int, type(None))}
 
 
 def _entry(item: Mapping[str, Any]) -> Entry:
-    for field in fields(Entry):
-        if not isinstance(item[field.name], _TYPES[str(field.type)]):
-            raise ValueError(f"{field.name} is {item[field.name]!r}")
+    for known in fields(Entry):
+        if not isinstance(item[known.name], _TYPES[str(known.type)]):
+            raise ValueError(f"{known.name} is {item[known.name]!r}")
     return Entry(**item)
 
 
@@ -124,8 +131,9 @@ def merged(records: Sequence[Record]) -> Record:
     """One record of all entries, sorted by board and model; of two of the same thing the later record's."""
     entries = {entry.key: entry for record in records for entry in record.entries}
     refused = {name: why for record in records for name, why in record.refused.items()}
+    failed = {name: why for record in records for name, why in record.failed.items()}
     ordered = sorted(entries.values(), key=lambda e: (e.objective, e.input, e.board, e.model, e.toolchain))
-    return Record(records[-1].version, tuple(ordered), dict(sorted(refused.items())))
+    return Record(records[-1].version, tuple(ordered), dict(sorted(refused.items())), dict(sorted(failed.items())))
 
 
 def compare(before: Record, after: Record) -> tuple[Regression, ...]:
