@@ -15,6 +15,7 @@ import pytest
 
 from tests.guards.source import ROOT
 from tinyforge.search.feasibility import Cost
+from tinyforge.search.page import study_page
 from tinyforge.search.space import Candidate
 from tinyforge.search.study import Trial, pareto, spread
 
@@ -71,3 +72,23 @@ def test_front_and_spread() -> None:
     assert [t.number for t in spread(front, 2)] == [0, 3]
     assert [t.number for t in spread(front, 1)] == [0]
     assert [t.number for t in pareto(trials, ())] == [0]
+
+
+def test_page_has_every_network_and_no_script() -> None:
+    point = {
+        "candidate": "abc",
+        "accuracy": 0.95,
+        "test_accuracy": 0.94,
+        "float_accuracy": 0.96,
+        "arena_bytes": 90,
+        "executed_macs": 1000,
+        "flash_bytes": {"total": 5000},
+        "next": ["tinyforge flash out/a&b"],
+    }
+    page = study_page("digits", "emulated_m4", "tiny", [trial(0, 0.9, 100), trial(1, 0.8, 50)], [point])
+    assert page.count('class="dot"') == 2 * 2
+    assert page.count('class="point"') == 2
+    assert "95.00%" in page
+    assert "a&amp;b" in page
+    assert "<script" not in page
+    assert "http" not in page

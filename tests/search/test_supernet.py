@@ -56,6 +56,7 @@ def test_from_data_to_compiled_points(tmp_path: Path) -> None:
     folder = Path(point["folder"])
     assert (folder / "build" / "model.c").is_file()
     assert point["predicted"]["executed_macs"] == point["executed_macs"]
+    assert point["candidate"] in (out / "index.html").read_text()
     again = program("-m", "tinyforge", "search", "--resume", str(out), "--jobs", "1", "--json")
     assert again["front"] == found["front"]
     trials = json.loads((out / "trials.json").read_text())["trials"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tinyforge.search.dataset import Dataset
     from tinyforge.search.space import Candidate
 
-FRONT, TRIALS = "front.json", "trials.json"
+FRONT, TRIALS, PAGE = "front.json", "trials.json", "index.html"
 AUTO_SPACES = {"image": "images", "spectrogram": "dscnn", "signal": "signals"}
 LARGE_SIDE = 80
 """Pixels from which the space for large images is taken."""
@@ -180,6 +180,7 @@ class _Search:
         from tinyforge.api.search_points import Finals
         from tinyforge.search.backend import tensorflow
         from tinyforge.search.evaluate import Evaluator
+        from tinyforge.search.page import study_page
         from tinyforge.search.study import Plan, Study, open_storage, spread, storage_url
         from tinyforge.search.supernet import Supernet
         from tinyforge.search.train import Recipe, Trainer
@@ -200,6 +201,8 @@ class _Search:
         chosen = spread(study.front(), budget.finalists)
         points = Finals(self.folder, settings, budget, data, narrowed.space, judge, self.progress).make(chosen)
         save_json(self.folder / FRONT, {"points": [point.as_json() for point in points]})
+        page = study_page(data.name, settings.board, narrowed.space.name, trials, [point.facts for point in points])
+        (self.folder / PAGE).write_text(page, encoding="utf-8")
         judged = len({t.candidate for t in trials if t.accuracy is not None})
         return SearchResult(self.folder, settings, narrowed, forecast, tuple(points), len(trials), judged)
 
