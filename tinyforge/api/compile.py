@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from tinyforge.ir.program import KernelCall
 from tinyforge.paths import firmware_dir
 from tinyforge.reporting.header import Measured, header_comment
 from tinyforge.reporting.plan_file import PlanFile, plan_file, save_plan
+from tinyforge.schedule.front import Point
+from tinyforge.schedule.front import pareto as pareto_front
 from tinyforge.schedule.in_banks import optimise_in_banks
 from tinyforge.schedule.optimise import Options, ScheduleResult
 from tinyforge.target import Board
@@ -57,12 +59,15 @@ class CompileResult:
             "arena_bytes": info.arena_bytes,
             "arena_bytes_without_input": info.arena_bytes_without_input,
             "layerwise_arena_bytes": self.plan.layerwise_arena_bytes,
+            "lower_bound_bytes": self.plan.bound,
             "stack_bytes": info.stack_bytes,
             "flash_bytes": {"weights": info.flash.weights, "code": info.flash.code, "total": info.flash.total},
             "input": info.input_mode,
             "schedule": [dict(stage) for stage in info.schedule],
             "banks": [{"name": b.name, "used": b.used, "size": b.size} for b in info.banks],
             "proven_optimal": info.proven_optimal,
+            "family": self.plan.family,
+            **({"pareto": [asdict(point) for point in self.plan.front]} if self.plan.front else {}),
             "out": str(self.out),
         }
 
@@ -84,12 +89,14 @@ def compile(
     name: str | None = None,
     optimize: str | None = None,
     dump: bool = False,
+    pareto: bool = False,
     progress: Progress = quiet,
 ) -> CompileResult:
     """Compile the ``.tflite`` file ``model`` for ``board`` into the folder ``out`` (default ``out/<name>``).
 
-    The options are those of the command line. Raises ModelError for a model that cannot be compiled, DoesNotFit when
-    no schedule meets the limits, UsageError for options that make no sense, ToolMissing without the C compiler.
+    The options are those of the command line; ``pareto``: work out the whole front of schedules too. Raises ModelError
+    for a model that cannot be compiled, DoesNotFit when no schedule meets the limits, UsageError for options that make
+    no sense, ToolMissing without the C compiler.
     """
     settings = CompileSettings(
         board=board,
@@ -110,13 +117,21 @@ def compile(
     folder = _checked(Path(out) if out is not None else Path("out") / prefix)
     progress("reading the model")
     network = read_network(source, io)
-    job = _Job(network, settings, target, prefix, folder, dump, progress)
+    job = _Job(network, settings, target, prefix, folder, _Extras(dump, pareto), progress)
     try:
         return job.build(target.firmware_sram_bytes)
     except FirmwareOverflow as overflow:
         if overflow.firmware_bytes <= target.firmware_sram_bytes:
             raise
         return job.build(overflow.firmware_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Extras:
+    """What is wanted beside the build: dumps as text, the whole front."""
+
+    dump: bool
+    pareto: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +143,7 @@ class _Job:
     board: Board
     prefix: str
     folder: Path
-    dump: bool
+    extras: _Extras
     progress: Progress
 
     def build(self, firmware_bytes: int) -> CompileResult:
@@ -139,10 +154,15 @@ class _Job:
         calls = lower_graph(graph, board.isa)
         rooms = bank_rooms(board, firmware_bytes)
         found = optimise_in_banks(graph, calls, rooms, settings.sram, _wishes(settings, board), where=board.name)
+        front: tuple[Point, ...] = ()
+        if self.extras.pareto:
+            self.progress("working out the front")
+            front = pareto_front(graph, calls, _wishes(settings, board), found)
         info = build_record(self.network, found, settings, board, self.prefix)
         with _replacing(self.folder) as fresh:
-            result = _Writer(fresh, self.network, found, found.calls or calls, board, self.progress).write(info)
-            if self.dump:
+            writer = _Writer(fresh, self.network, found, found.calls or calls, board, self.progress)
+            result = writer.write(info, plan_file(graph, found, front))
+            if self.extras.dump:
                 write_dump(fresh, graph, found)
         return replace(result, out=self.folder)
 
@@ -170,10 +190,8 @@ class _Writer:
     board: Board
     progress: Progress
 
-    def write(self, info: BuildInfo) -> CompileResult:
-        graph, found = self.network.graph, self.found
+    def write(self, info: BuildInfo, plan: PlanFile) -> CompileResult:
         self.progress("writing C")
-        plan = plan_file(graph, found)
         self._sources(info, None)
         save_build_info(info, self.folder)
         shutil.copyfile(self.network.path, metadata_dir(self.folder) / MODEL_COPY)

@@ -17,6 +17,7 @@ from tinyforge.cli.options import (
     Name,
     Objective,
     Out,
+    Pareto,
     ScheduleKind,
     Sram,
     Toolchain,
@@ -39,6 +40,7 @@ def compile_model(
     toolchain: Toolchain = "zig",
     name: Name = None,
     dump: Dump = False,
+    pareto: Pareto = False,
     tune: Tune = False,
     json: Json = False,
 ) -> None:
@@ -63,6 +65,7 @@ def compile_model(
         "toolchain": toolchain,
         "name": name,
         "dump": dump,
+        "pareto": pareto,
     }
     with progress() as report:
         tuned = measure(model, progress=report, **options) if tune else None

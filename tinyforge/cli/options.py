@@ -34,12 +34,15 @@ Name = Annotated[
 Dump = Annotated[
     bool, typer.Option("--dump", help="Also write graph, schedule and memory plan as text to OUT/.tinyforge.")
 ]
+Pareto = Annotated[
+    bool, typer.Option("--pareto", help="Also show the whole front: SRAM against MACs against estimated cycles.")
+]
 Sram = Annotated[
     str | None,
     typer.Option(
         "--sram",
         metavar="SIZE",
-        help="Most SRAM for the model, its input included: bytes, or 64K.",
+        help="Most SRAM for the model, input included, over all banks: bytes, or 64K.",
         rich_help_panel=_LIMITS,
     ),
 ]

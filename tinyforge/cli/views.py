@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from tinyforge.codegen.build_info import BuildInfo
     from tinyforge.device.result import LayerProfile
     from tinyforge.schedule.compare import MemoryRow
+    from tinyforge.schedule.front import Point
 
 _SLOWEST = 8
+_FRONT = ("SRAM", "MACs", "estimated cycles", "fused stages")
 _STAGES = ("planned", "linked", "measured")
 _NAME_WIDTH = 14  # of a profile's 100 columns
 
@@ -56,15 +58,35 @@ def compile_view(result: CompileResult) -> list[Any]:
             "model": f"{_plain(info.model_file)}, {len(info.operators)} operators",
             "board": info.board,
             "SRAM": f"[bold]{info.arena_bytes:,} B[/]{bound}{versus}{_in_banks(info)}",
+            "bound": _bound(result),
             "flash": f"{flash.total:,} B = weights {flash.weights:,} B + code {flash.code:,} B",
             "stack": f"{info.stack_bytes:,} B",
             "MACs": f"{info.executed_macs:,}{factor}",
         }
     )
+    front = [_front_table(plan.front)] if plan.front else []
     words = "\n".join(f"  {_plain(line)}" for line in plan.words)
     why = "\n".join(f"  {_plain(line)}" for line in plan.reasons)
     parts = [shown, "", "[dim]schedule[/]", words, "[dim]because[/]", why, ""]
-    return [*parts, f"wrote [bold]{_plain(str(result.out))}[/]"]
+    return [*parts, *front, f"wrote [bold]{_plain(str(result.out))}[/]"]
+
+
+def _bound(result: CompileResult) -> str:
+    """How far the schedule is from what it could be; only a search for least SRAM bounds its whole family."""
+    bound, sought = f"{result.plan.bound:,} B", result.info.options.get("objective") == "sram"
+    if not sought:
+        return f"{bound} for these stages; --objective sram looks for less"
+    reached = "reached: " if result.info.proven_optimal else ""
+    return f"{bound}, {reached}nothing in the family needs less within the limits"
+
+
+def _front_table(front: Sequence[Point]) -> Any:
+    """The front, largest arena first."""
+    made = table("", "SRAM", "MACs", "estimated cycles", "fused stages", right=_FRONT)
+    for point in front:
+        figures = (point.arena_bytes, point.executed_macs, point.estimated_cycles, point.fused_stages)
+        made.add_row("[green]chosen[/]" if point.chosen else "", *(f"{n:,}" for n in figures))
+    return made
 
 
 def _in_banks(info: BuildInfo) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 from tinyforge.codegen.build_info import metadata_dir
 from tinyforge.errors import UsageError
 from tinyforge.ir.graph import Graph
-from tinyforge.ir.memory_plan import Buffer
+from tinyforge.ir.memory_plan import ArenaPart, Buffer
 from tinyforge.ir.schedule import LayerStage, Schedule
 from tinyforge.ops.stage_windows import walk_stage
 from tinyforge.reporting.words import StageSummary, node_macs, schedule_lines, stage_summary
+from tinyforge.schedule.front import Point
 from tinyforge.schedule.optimise import ScheduleResult
 
 _FILE = "plan.json"
@@ -23,7 +24,9 @@ _FILE = "plan.json"
 class PlanFile:
     """Stages, buffers and the peak of a build. ``layer_macs``: executed MACs of each operator, recomputation included;
     ``layer_shapes``: of each operator's first output. ``layerwise_arena_bytes``: what layer by layer would need.
-    ``words``: the schedule in words; ``reasons``: why it was chosen."""
+    ``words``: the schedule in words; ``reasons``: why it was chosen. ``bound``: no schedule of ``family`` needs fewer
+    bytes within the limits. ``parts``: of an arena in several banks, or not in the first. ``front``: points of the
+    whole front, empty where nobody asked for it."""
 
     stages: tuple[StageSummary, ...]
     buffers: tuple[Buffer, ...]
@@ -35,9 +38,13 @@ class PlanFile:
     layer_shapes: tuple[tuple[int, ...], ...]
     words: tuple[str, ...]
     reasons: tuple[str, ...]
+    bound: int
+    family: str
+    parts: tuple[ArenaPart, ...] = ()
+    front: tuple[Point, ...] = ()
 
 
-def plan_file(graph: Graph, found: ScheduleResult) -> PlanFile:
+def plan_file(graph: Graph, found: ScheduleResult, front: tuple[Point, ...] = ()) -> PlanFile:
     """What a report needs of a compiled model."""
     schedule, plan = found.schedule, found.plan
     return PlanFile(
@@ -51,6 +58,10 @@ def plan_file(graph: Graph, found: ScheduleResult) -> PlanFile:
         layer_shapes=tuple(graph.outs(node)[0].shape for node in graph.nodes),
         words=tuple(schedule_lines(graph, schedule)),
         reasons=found.explanation,
+        bound=found.lower_bound,
+        family=found.family,
+        parts=plan.parts,
+        front=front,
     )
 
 
@@ -84,7 +95,11 @@ def load_plan(build_dir: Path) -> PlanFile:
         document = json.loads(path.read_text(encoding="utf-8"))
         stages = tuple(StageSummary(**{k: _tuples(v) for k, v in s.items()}) for s in document.pop("stages"))
         buffers = tuple(Buffer(**{k: _tuples(v) for k, v in b.items()}) for b in document.pop("buffers"))
-        return PlanFile(stages=stages, buffers=buffers, **{k: _tuples(v) for k, v in document.items()})
+        parts = tuple(ArenaPart(**p) for p in document.pop("parts"))
+        front = tuple(Point(**p) for p in document.pop("front"))
+        return PlanFile(
+            stages=stages, buffers=buffers, parts=parts, front=front, **{k: _tuples(v) for k, v in document.items()}
+        )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read ({error}); compile the model again") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -34,7 +34,7 @@ from tinyforge.schedule.patches import patch_edges
 from tinyforge.schedule.space import Space, make_space
 from tinyforge.schedule.stage_cost import Limits
 
-__all__ = ["OBJECTIVES", "SCHEDULES", "Options", "Point", "ScheduleResult", "optimise", "pareto"]
+__all__ = ["OBJECTIVES", "SCHEDULES", "Options", "ScheduleResult", "optimise"]
 
 NO_LIMIT = 1 << 62
 FINALISTS = 8
@@ -59,23 +59,6 @@ def optimise(
         return fast_answer(graph, calls, sram_bytes, options, where)
     search = _Search(graph, calls, sram_bytes if sram_bytes is not None else NO_LIMIT, options, where)
     return search.run()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Point:
-    """One point of the front: nothing smaller executes fewer MACs."""
-
-    arena_bytes: int
-    mac_factor: float
-    estimated_cycles: int
-    schedule: Schedule
-
-
-def pareto(graph: Graph, calls: Sequence[KernelCall], options: Options | None = None) -> tuple[Point, ...]:
-    """The front of arena bytes against executed MACs up to ``options.max_mac_factor`` (default 1.5), smallest last."""
-    options = options or Options()
-    search = _Search(graph, calls, NO_LIMIT, options, "")
-    return search.front()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -275,34 +258,6 @@ class _Search:
         if self.base and (best is None or self.base.nbytes <= best.nbytes):
             return self.base
         return best
-
-    def front(self) -> tuple[Point, ...]:
-        """Nondominated points by exact plans."""
-        factor = min(self.options.factor, MOST_EXTRA)
-        start = max(self.space.layer_bytes, default=0) if self.base else 2 * sum(self.space.nbytes) + 64
-        few = few_edges(self.space, Limits(start, 0, fed=self.fed))
-        path = smallest(self.space, few, self.total)
-        limit = path.nbytes if path else start
-        edges = all_edges(self.space, Limits(limit, int((factor - 1) * self.total) + 1, fed=self.fed))
-        answers = [self.base] if self.base else []
-        answers += [self._answer(p, effort=1000) for p in self._paths(few, edges, factor)]
-        points: list[Point] = []
-        for a in sorted(answers, key=lambda a: (a.macs, a.nbytes)):
-            if not points or a.nbytes < points[-1].arena_bytes:
-                points.append(Point(a.nbytes, a.macs / self.total, a.cycles, a.schedule))
-        return tuple(points)
-
-    def _paths(self, few: Edges, edges: Edges, factor: float) -> Iterator[Path]:
-        """One path for each step of the MAC factor that makes a difference."""
-        last = -1
-        for step in (1.0, 1.01, 1.02, 1.03, 1.05, 1.075, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4, 1.5):
-            if step > factor + 1e-9:
-                break
-            for group in (few, edges):
-                path = smallest(self.space, group, step * self.total)
-                if path is not None and path.nbytes != last:
-                    last = path.nbytes
-                    yield path
 
     def _answer(self, path: Path, effort: int, calls: tuple[KernelCall, ...] | None = None) -> _Answer:
         calls = calls or self.calls
