@@ -10,7 +10,8 @@ from tinyforge import __version__
 from tinyforge.codegen.build_info import BuildInfo
 from tinyforge.paths import templates_dir
 from tinyforge.reporting.plan_file import PlanFile
-from tinyforge.reporting.timeline import timeline
+from tinyforge.reporting.plots import PeakRow, band_plots, front_plots, short_names
+from tinyforge.reporting.timeline import timelines
 from tinyforge.reporting.words import StageSummary, fused_line, short
 
 if TYPE_CHECKING:
@@ -66,7 +67,6 @@ class StageBox:
 def page(info: BuildInfo, plan: PlanFile, profile: Sequence[LayerProfile], core: str, firmware_bytes: int) -> str:
     """The page's text. ``profile``: of the operators, empty where not counted. ``core``: whose cycles are shown, as the
     profile names it. ``firmware_bytes``: flash of the code around the model."""
-    limit = info.sram_limit_bytes or (info.banks[0].size if info.banks else None)
     return (
         _environment()
         .get_template("report.html.j2")
@@ -75,7 +75,12 @@ def page(info: BuildInfo, plan: PlanFile, profile: Sequence[LayerProfile], core:
             info=info,
             plan=plan,
             cards=_cards(info, plan, profile, core),
-            timeline=timeline(plan, limit),
+            timelines=timelines(plan, info.banks, info.sram_limit_bytes),
+            peak=peak_rows(plan),
+            peak_name=short(info.operators[plan.peak_step].name) if info.operators else "",
+            peak_sum=sum(row.nbytes for row in peak_rows(plan)),
+            band_plots=band_plots(plan.bands),
+            front_plots=front_plots(plan.front),
             kinds=sorted({(b.kind, b.kind.replace(" ", "-")) for b in plan.buffers}),
             stages=stage_boxes(info, plan),
             layers=layer_rows(info, plan, profile, core),
@@ -86,12 +91,22 @@ def page(info: BuildInfo, plan: PlanFile, profile: Sequence[LayerProfile], core:
     )
 
 
+def peak_rows(plan: PlanFile) -> list[PeakRow]:
+    """Buffers alive in the peak step, largest first."""
+    alive = [b for b in plan.buffers if b.first_use <= plan.peak_step <= b.last_use]
+    return [
+        PeakRow(short_names(b.names), b.kind, b.nbytes, f"{b.first_use} to {b.last_use}")
+        for b in sorted(alive, key=lambda b: (-b.nbytes, b.offset))
+    ]
+
+
 def _environment() -> jinja2.Environment:
     import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_dir()), undefined=jinja2.StrictUndefined, autoescape=True
     )
+    environment.filters["brief"] = short
     environment.filters["thousands"] = lambda value: f"{value:,}"
     return environment
 

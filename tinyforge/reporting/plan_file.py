@@ -13,6 +13,7 @@ from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import ArenaPart, Buffer
 from tinyforge.ir.schedule import LayerStage, Schedule
 from tinyforge.ops.stage_windows import walk_stage
+from tinyforge.reporting.bands import HeldTensor, StageBands, stage_bands
 from tinyforge.reporting.words import StageSummary, node_macs, schedule_lines, stage_summary
 from tinyforge.schedule.front import Point
 from tinyforge.schedule.optimise import ScheduleResult
@@ -26,7 +27,7 @@ class PlanFile:
     ``layer_shapes``: of each operator's first output. ``layerwise_arena_bytes``: what layer by layer would need.
     ``words``: the schedule in words; ``reasons``: why it was chosen. ``bound``: no schedule of ``family`` needs fewer
     bytes within the limits. ``parts``: of an arena in several banks, or not in the first. ``front``: points of the
-    whole front, empty where nobody asked for it."""
+    whole front, empty where nobody asked for it. ``bands``: what each fused stage holds from band to band."""
 
     stages: tuple[StageSummary, ...]
     buffers: tuple[Buffer, ...]
@@ -42,6 +43,7 @@ class PlanFile:
     family: str
     parts: tuple[ArenaPart, ...] = ()
     front: tuple[Point, ...] = ()
+    bands: tuple[StageBands, ...] = ()
 
 
 def plan_file(graph: Graph, found: ScheduleResult, front: tuple[Point, ...] = ()) -> PlanFile:
@@ -62,6 +64,7 @@ def plan_file(graph: Graph, found: ScheduleResult, front: tuple[Point, ...] = ()
         family=found.family,
         parts=plan.parts,
         front=front,
+        bands=stage_bands(graph, schedule, plan),
     )
 
 
@@ -97,11 +100,16 @@ def load_plan(build_dir: Path) -> PlanFile:
         buffers = tuple(Buffer(**{k: _tuples(v) for k, v in b.items()}) for b in document.pop("buffers"))
         parts = tuple(ArenaPart(**p) for p in document.pop("parts"))
         front = tuple(Point(**p) for p in document.pop("front"))
-        return PlanFile(
-            stages=stages, buffers=buffers, parts=parts, front=front, **{k: _tuples(v) for k, v in document.items()}
-        )
+        bands = tuple(_bands(b) for b in document.pop("bands"))
+        rest = {k: _tuples(v) for k, v in document.items()}
+        return PlanFile(stages=stages, buffers=buffers, parts=parts, front=front, bands=bands, **rest)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read ({error}); compile the model again") from error
+
+
+def _bands(stage: dict[str, Any]) -> StageBands:
+    tensors = tuple(HeldTensor(**{k: _tuples(v) for k, v in t.items()}) for t in stage.pop("tensors"))
+    return StageBands(tensors=tensors, **stage)
 
 
 def _tuples(value: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tinyforge.codegen.build_info import BankUse
+from tinyforge.ir.memory_plan import Buffer
 from tinyforge.reporting.plan_file import PlanFile
 from tinyforge.reporting.words import short
 
@@ -41,6 +43,7 @@ class Timeline:
     """A drawing of ``width`` x ``height`` pixels. ``stages``: background of fused stages. ``lines``: (y, text, CSS
     class) across the plot, such as the limit."""
 
+    title: str
     width: int
     height: int
     left: int
@@ -55,24 +58,48 @@ class Timeline:
     peak: Rect
 
 
-def timeline(plan: PlanFile, limit: int | None) -> Timeline:
-    """The drawing of a build's memory plan; ``limit`` bytes is drawn as a line where it is near enough."""
+def timelines(plan: PlanFile, banks: Sequence[BankUse], limit: int | None) -> list[Timeline]:
+    """The drawings of a build's memory plan, one a bank that holds any of it; ``limit`` bytes, or the size of the bank,
+    is drawn as a line where it is near enough."""
+    sizes = {bank.name: bank.size for bank in banks}
+    if len(plan.parts) < 2:
+        bank = plan.parts[0].bank if plan.parts else (banks[0].name if banks else "")
+        marks = [(plan.layerwise_arena_bytes, "layer by layer", "other")]
+        return [_timeline(plan, plan.buffers, f"arena in {bank}", plan.arena_bytes, marks, limit or sizes.get(bank))]
+    found = []
+    for part in plan.parts:
+        inside = [
+            replace(b, offset=b.offset - part.start)
+            for b in plan.buffers
+            if part.start <= b.offset < part.start + part.used_bytes
+        ]
+        title = f"arena in {part.bank}"
+        found.append(_timeline(plan, inside, title, part.used_bytes, [], sizes.get(part.bank)))
+    return found
+
+
+def _timeline(
+    plan: PlanFile,
+    buffers: Sequence[Buffer],
+    title: str,
+    arena_bytes: int,
+    marks: list[tuple[int, str, str]],
+    limit: int | None,
+) -> Timeline:
     steps = max((b.last_use for b in plan.buffers), default=0) + 1
     width = max(_LEAST_WIDTH, _LEFT + _RIGHT + steps * _STEP_WIDTH)
-    marks = [(plan.layerwise_arena_bytes, "layer by layer", "other")]
-    if limit is not None and limit < 3 * max(plan.arena_bytes, plan.layerwise_arena_bytes):
-        marks.append((limit, "limit", "limit"))
-    top_bytes = max(plan.arena_bytes, *(m[0] for m in marks)) or 1
+    if limit is not None and limit < 3 * max(arena_bytes, *(m[0] for m in marks), 1):
+        marks = [*marks, (limit, "limit", "limit")]
+    top_bytes = max(arena_bytes, *(m[0] for m in marks), 1)
     scale = _Scale(steps, top_bytes, width)
-    rects = tuple(_rect(scale, b.first_use, b.last_use, b.offset, b.nbytes, b.kind, b.names) for b in plan.buffers)
+    rects = tuple(_rect(scale, b.first_use, b.last_use, b.offset, b.nbytes, b.kind, b.names) for b in buffers)
     stages = tuple(
         _rect(scale, s.nodes[0], s.nodes[-1], 0, top_bytes, "stage", s.names) for s in plan.stages if s.kind == "fused"
     )
-    lines = [
-        (scale.y(value), f"{text} {value:,} B", style) for value, text, style in marks if value != plan.arena_bytes
-    ]
-    lines.append((scale.y(plan.arena_bytes), f"arena {plan.arena_bytes:,} B", "arena"))
+    lines = [(scale.y(value), f"{text} {value:,} B", style) for value, text, style in marks if value != arena_bytes]
+    lines.append((scale.y(arena_bytes), f"{title} {arena_bytes:,} B", "arena"))
     return Timeline(
+        title=title,
         width=width,
         height=_TOP + _PLOT_HEIGHT + _BOTTOM,
         left=_LEFT,
