@@ -11,8 +11,8 @@ from tinyforge.reporting.words import short
 from tinyforge.schedule.front import Point
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 12, 34
-_WIDTH, _HEIGHT = 560, 170
-_FRONT_WIDTH, _FRONT_HEIGHT = 480, 220
+_WIDTH, _HEIGHT = 440, 170
+_FRONT_WIDTH, _FRONT_HEIGHT = 440, 220
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import FusedStage, Schedule
 from tinyforge.memory.plan import plan_memory
 from tinyforge.ops.stage_windows import executed_macs, walk_stage
+from tinyforge.schedule.estimate import Costs, stage_estimates
 from tinyforge.schedule.network import (
     Path,
     all_edges,
