@@ -117,13 +117,7 @@ def compile(
     folder = _checked(Path(out) if out is not None else Path("out") / prefix)
     progress("reading the model")
     network = read_network(source, io)
-    job = _Job(network, settings, target, prefix, folder, _Extras(dump, pareto), progress)
-    try:
-        return job.build(target.firmware_sram_bytes)
-    except FirmwareOverflow as overflow:
-        if overflow.firmware_bytes <= target.firmware_sram_bytes:
-            raise
-        return job.build(overflow.firmware_bytes)
+    return _Job(network, settings, target, prefix, folder, _Extras(dump, pareto), progress).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +139,16 @@ class _Job:
     folder: Path
     extras: _Extras
     progress: Progress
+
+    def run(self) -> CompileResult:
+        """The build; a second time where firmware and stack turn out larger than the board file keeps for them."""
+        kept = self.board.firmware_sram_bytes
+        try:
+            return self.build(kept)
+        except FirmwareOverflow as overflow:
+            if overflow.firmware_bytes <= kept:
+                raise
+            return self.build(overflow.firmware_bytes)
 
     def build(self, firmware_bytes: int) -> CompileResult:
         """Schedule, write and measure, with ``firmware_bytes`` of the first SRAM bank kept for firmware and stack.
