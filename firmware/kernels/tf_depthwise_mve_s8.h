@@ -14,29 +14,30 @@
 
 #include "tf_matmul_mve_s8.h"
 
-/* What a call is about; all literals. step: bytes from the window of one output to the next. */
-typedef struct {
-    int32_t kh, kw, channels, plane, step, vectors, rounding, lo, hi;
-} tf_dwm_shape;
+/* What a call is about; all literals, as parameters of their own: GCC does not always see through a struct, and the
+ * assembly wants immediates. step: bytes from the window of one output to the next. */
+#define TF_DWM_SHAPE                                                                                                   \
+    int32_t taps, int32_t channels, int32_t plane, int32_t step, int32_t vectors, int32_t rounding, int32_t lo,        \
+        int32_t hi
 
 /* Plain C form of the loops below: n outputs of four channels, `p` the first one's window in the first plane. */
-TF_INLINE void tf_dwm_group_c(const int8_t *p, const int32_t *packed, int8_t *out, int32_t n, const tf_dwm_shape *s)
+TF_INLINE void tf_dwm_group_c(const int8_t *p, const int32_t *packed, int8_t *out, int32_t n, TF_DWM_SHAPE)
 {
     const int8_t *const weights = (const int8_t *)packed;
-    const int32_t *const tables = packed + 16 * s->vectors;
-    for (int32_t i = 0; i < n; ++i, p += s->step, out += s->channels) {
+    const int32_t *const tables = packed + 16 * vectors;
+    for (int32_t i = 0; i < n; ++i, p += step, out += channels) {
         for (int32_t c = 0; c < 4; ++c) {
             int32_t acc = tables[c];
-            for (int32_t k = 0; k < s->kh * s->kw; ++k) {
-                acc += p[c * s->plane + k] * weights[(c * s->vectors + s->vectors - 1 - k / 16) * 16 + k % 16];
+            for (int32_t k = 0; k < taps; ++k) {
+                acc += p[c * plane + k] * weights[(c * vectors + vectors - 1 - k / 16) * 16 + k % 16];
             }
-            out[c] = (int8_t)tf_requant_short(2 * acc, tables[4 + c], tables[8 + c], -tables[12 + c], s->rounding,
-                                              s->lo, s->hi);
+            out[c] = (int8_t)tf_requant_short(2 * acc, tables[4 + c], tables[8 + c], -tables[12 + c], rounding, lo, hi);
         }
     }
 }
 
-/* Immediates of the assembly need an optimising build. */
+/* Immediates of the assembly need an optimising build; the packer keeps channels to what an ADD takes. n comes
+ * from memory: GCC finds no register for it in some functions, though two are left. */
 #if TF_MVE && defined(__OPTIMIZE__)
 #define TF_DWM_NEXT(p, q) "vldrb.8 " q ", [%[" p "]], %[step]\n"
 #define TF_DWM_SIGN_no ""
@@ -52,10 +53,12 @@ TF_INLINE void tf_dwm_group_c(const int8_t *p, const int32_t *packed, int8_t *ou
 #define TF_DWM_ENTER_1                                                                                                 \
     "vldrb.8 q4, [%[w]], #16\n\tvldrb.8 q5, [%[w]], #16\n\tvldrb.8 q6, [%[w]], #16\n\tvldrb.8 q7, [%[w]], #16\n"
 #define TF_DWM_TAPS_1                                                                                                  \
-    "dls lr, %[n]\n1:\n" TF_DWM_NEXT("p0", "q0") TF_DWM_NEXT("p1", "q1") "vmladav.s8 r0, q0, q4\n" TF_DWM_NEXT(        \
-        "p2", "q0") "vmladav.s8 r2, q1, q5\n" TF_DWM_NEXT("p3", "q1") "vmladav.s8 r4, q0, q6\n\tvmladav.s8 r6, q1, "   \
-                                                                      "q7\n" TF_DWM_SUMS                               \
-                                                                      "vldrw.32 q1, [%[w]]\n\tvadd.i32 q0, q0, q1\n"
+    "ldr lr, %[n]\n\tdls lr, lr\n1:\n" TF_DWM_NEXT("p0", "q0")                                                         \
+        TF_DWM_NEXT("p1", "q1") "vmladav.s8 r0, q0, q4\n" TF_DWM_NEXT(                                                 \
+            "p2", "q0") "vmladav.s8 r2, q1, q5\n" TF_DWM_NEXT("p3",                                                    \
+                                                              "q1") "vmladav.s8 r4, q0, q6\n\tvmladav.s8 r6, q1, "     \
+                                                                    "q7\n" TF_DWM_SUMS                                 \
+                                                                    "vldrw.32 q1, [%[w]]\n\tvadd.i32 q0, q0, q1\n"
 
 /* Outputs of the whole int8 range: multipliers and addends stay in q2 and q3, saturation clamps. */
 #define TF_DWM_FULL(sign)                                                                                              \
@@ -81,8 +84,8 @@ TF_INLINE void tf_dwm_group_c(const int8_t *p, const int32_t *packed, int8_t *ou
     TF_DWM_AT(p, "32", "vmladava", a) TF_DWM_AT(p, "16", "vmladava", a) TF_DWM_LAST(p, a)
 #define TF_DWM_MANY(taps, sign)                                                                                        \
     "add r0, %[w], %[weights]\n\tvldrw.32 q4, [r0]\n\tvldrw.32 q5, [r0, #16]\n"                                        \
-    "vldrw.32 q6, [r0, #32]\n\tvldrw.32 q7, [r0, #48]\n" TF_DWM_LIMITS "dls lr, %[n]\n1:\n" taps("p0", "r0")           \
-        taps("p1", "r2") taps("p2", "r4") taps("p3", "r6") TF_DWM_SUMS                                                 \
+    "vldrw.32 q6, [r0, #32]\n\tvldrw.32 q7, [r0, #48]\n" TF_DWM_LIMITS                                                 \
+    "ldr lr, %[n]\n\tdls lr, lr\n1:\n" taps("p0", "r0") taps("p1", "r2") taps("p2", "r4") taps("p3", "r6") TF_DWM_SUMS \
         "sub %[w], %[w], %[weights]\n\tvadd.i32 q0, q0, q4\n" TF_DWM_SIGN_##sign                                       \
         "vqrdmulh.s32 q0, q0, q5\n" TF_DWM_SIGNED_##sign                                                               \
         "vadd.i32 q0, q0, q6\n\tvshl.s32 q0, q0, q7\n" TF_DWM_LIMIT TF_DWM_STORE
@@ -90,38 +93,39 @@ TF_INLINE void tf_dwm_group_c(const int8_t *p, const int32_t *packed, int8_t *ou
 #define TF_DWM_RUN(text)                                                                                               \
     __asm__ volatile(text                                                                                              \
                      : [p0] "+r"(p0), [p1] "+r"(p1), [p2] "+r"(p2), [p3] "+r"(p3), [w] "+r"(w), [out] "+l"(out)        \
-                     : [n] "r"(n), [channels] "r"(s->channels), [step] "i"(s->step), [weights] "i"(64 * s->vectors),   \
-                       [lo] "i"(s->lo), [hi] "i"(s->hi)                                                                \
+                     : [n] "m"(n), [channels] "i"(channels), [step] "i"(step), [weights] "i"(64 * vectors),            \
+                       [lo] "i"(lo), [hi] "i"(hi)                                                                      \
                      : "r0", "r2", "r4", "r6", "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "memory", "cc")
 #define TF_DWM_BOTH(taps)                                                                                              \
-    if (s->rounding == TF_ROUND_Q31_SIGNED) {                                                                          \
+    if (rounding == TF_ROUND_Q31_SIGNED) {                                                                             \
         TF_DWM_RUN(TF_DWM_MANY(taps, yes));                                                                            \
     } else {                                                                                                           \
         TF_DWM_RUN(TF_DWM_MANY(taps, no));                                                                             \
     }
 
 /* n >= 1 outputs of four channels; the packer gives no signed rounding with a narrow range for one vector. */
-TF_INLINE void tf_dwm_group(const int8_t *p0, const int32_t *w, int8_t *out, int32_t n, const tf_dwm_shape *s)
+TF_INLINE void tf_dwm_group(const int8_t *p0, const int32_t *w, int8_t *out, int32_t n, TF_DWM_SHAPE)
 {
-    const int8_t *p1 = p0 + s->plane, *p2 = p1 + s->plane, *p3 = p2 + s->plane;
-    if (s->vectors == 1 && (s->lo != -128 || s->hi != 127)) {
+    (void)taps;
+    const int8_t *p1 = p0 + plane, *p2 = p1 + plane, *p3 = p2 + plane;
+    if (vectors == 1 && (lo != -128 || hi != 127)) {
         TF_DWM_RUN(TF_DWM_CLAMPED);
-    } else if (s->vectors == 1 && s->rounding == TF_ROUND_Q31_SIGNED) {
+    } else if (vectors == 1 && rounding == TF_ROUND_Q31_SIGNED) {
         TF_DWM_RUN(TF_DWM_FULL(yes));
-    } else if (s->vectors == 1) {
+    } else if (vectors == 1) {
         TF_DWM_RUN(TF_DWM_FULL(no));
-    } else if (s->vectors == 2) {
+    } else if (vectors == 2) {
         TF_DWM_BOTH(TF_DWM_TAPS_2)
-    } else if (s->vectors == 3) {
+    } else if (vectors == 3) {
         TF_DWM_BOTH(TF_DWM_TAPS_3)
     } else {
         TF_DWM_BOTH(TF_DWM_TAPS_4)
     }
 }
 #else
-TF_INLINE void tf_dwm_group(const int8_t *p0, const int32_t *w, int8_t *out, int32_t n, const tf_dwm_shape *s)
+TF_INLINE void tf_dwm_group(const int8_t *p0, const int32_t *w, int8_t *out, int32_t n, TF_DWM_SHAPE)
 {
-    tf_dwm_group_c(p0, w, out, n, s);
+    tf_dwm_group_c(p0, w, out, n, taps, channels, plane, step, vectors, rounding, lo, hi);
 }
 #endif
 
@@ -173,7 +177,7 @@ TF_INLINE void tf_depthwise_mve_s8(const int8_t *const *rows, int32_t in_x0, int
                                    int32_t in_c, int32_t stride_w, int32_t pad_left, int32_t in_zero, int32_t block,
                                    int32_t plane, int32_t rounding, int32_t lo, int32_t hi)
 {
-    const tf_dwm_shape s = {kh, kw, in_c, plane, kh * stride_w, (kh * kw + 15) / 16, rounding, lo, hi};
+    const int32_t vectors = (kh * kw + 15) / 16;
     int8_t *const planes = scratch;
     for (int32_t x = x0; x < x1; x += block) {
         const int32_t n = tf_min(block, x1 - x);
@@ -193,9 +197,10 @@ TF_INLINE void tf_depthwise_mve_s8(const int8_t *const *rows, int32_t in_x0, int
             const int32_t lanes = tf_min(8, in_c - from);
             tf_dwm_turn(planes + kh * first, rows, (left + first - in_x0) * in_c + from, last - first, kh, in_c, plane,
                         lanes, in_zero);
-            for (int32_t g = 0; g < lanes; g += 4, w += 16 * (s.vectors + 1)) {
+            for (int32_t g = 0; g < lanes; g += 4, w += 16 * (vectors + 1)) {
                 const int32_t behind = tf_min(g, lanes - 4);
-                tf_dwm_group(planes + behind * plane, w, out + (x - x0) * in_c + from + behind, n, &s);
+                tf_dwm_group(planes + behind * plane, w, out + (x - x0) * in_c + from + behind, n, kh * kw, in_c, plane,
+                             kh * stride_w, vectors, rounding, lo, hi);
             }
         }
     }

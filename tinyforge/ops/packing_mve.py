@@ -48,6 +48,7 @@ def pack_matmul_mve(weights: IntArray, bias: IntArray, rescale: Rescale) -> Pack
 MOST_TAPS = 64  # windows of a depthwise convolution: four vectors
 SCRATCH_LIMIT = 768
 """Bytes of channel planes at most, where blocks of four outputs allow it."""
+_MOST_CHANNELS = 4095  # an immediate of the kernel
 _TURNED = 8  # channels turned into planes together
 _READ_AHEAD = 16  # bytes that windows read behind the last plane
 
@@ -77,7 +78,7 @@ def pack_depthwise_mve(weights: IntArray, bias: IntArray, rescale: Rescale) -> P
     """The stream of ``tf_depthwise_mve_s8.h`` for ``weights`` (KH, KW, channels); None where it has no form."""
     kh, kw, channels = weights.shape
     form = short_form(rescale)
-    if form is None or channels < GROUP or kh * kw > MOST_TAPS or not fits_int8(weights):
+    if form is None or not GROUP <= channels <= _MOST_CHANNELS or kh * kw > MOST_TAPS or not fits_int8(weights):
         return None
     narrow = (form.lo, form.hi) != (-128, 127)
     if narrow and kh * kw <= STEP and form.rounding is Rounding.Q31_SIGNED:
