@@ -32,6 +32,9 @@ def explain(
     if schedule.input_rows:
         lines.append("the input is fed row by row and never held whole")
     lines += [_stage(space, s) for s in fused]
+    if plan.moves:
+        moved = sum(m.nbytes for m in plan.moves)
+        lines.append(f"{len(plan.moves)} buffers move between stages to make room, {moved:,} B in all")
     if fused:
         factor = macs / max(space.total_macs, 1)
         lines.append(f"together {plan.arena_bytes:,} B for {factor:.3f} times the MACs")
