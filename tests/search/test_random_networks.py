@@ -66,7 +66,10 @@ def test_schedules_change_nothing(number: int, tmp_path: Path) -> None:
         check(answer.outputs, whole, where)
         outputs = core.run(i, [example.data])
         check(dict(zip(example.graph.outputs, outputs, strict=True)), whole, f"emulator, {where}")
-        assert core.touched_bytes(i, [example.data]) == answer.touched_bytes, where
+        touched = core.touched_bytes(i, [example.data])
+        alone = not load_board(BOARDS[number % len(BOARDS)]).core.simd  # takes one pixel where others take three
+        assert touched == answer.touched_bytes or (alone and least_touched(example.plan) <= touched), where
+        assert touched <= example.plan.arena_bytes, where
         assert least_touched(example.plan) <= answer.touched_bytes <= example.plan.arena_bytes, where
 
 
