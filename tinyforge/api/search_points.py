@@ -167,9 +167,12 @@ class Finals:
     def _commands(self, folder: Path) -> list[str]:
         """What to type to go on with a point."""
         build = shlex.quote(str(folder / "build"))
-        limits = f" --sram {self.settings.sram}" if self.settings.sram else ""
+        s = self.settings
+        given = {"sram": s.sram, "flash": s.flash, "max-mac-factor": s.max_mac_factor}
+        options = {"board": s.board, "input": s.input, "schedule": s.schedule, **{k: v for k, v in given.items() if v}}
+        words = " ".join(f"--{name} {value}" for name, value in options.items())
         return [
-            f"tinyforge compile {shlex.quote(str(folder / MODEL))} --board {self.settings.board}{limits}",
+            f"tinyforge compile {shlex.quote(str(folder / MODEL))} {words}",
             f"tinyforge flash {build}",
             f"tinyforge run {build} --on board --inputs {shlex.quote(str(folder / 'test.npz'))}",
         ]

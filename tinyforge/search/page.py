@@ -62,7 +62,7 @@ def study_page(data: str, board: str, space: str, trials: Sequence[Trial], point
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_dir()), undefined=jinja2.StrictUndefined, autoescape=True
     )
-    judged = [t for t in trials if t.accuracy is not None]
+    judged = list({t.candidate: t for t in trials if t.accuracy is not None}.values())
     return environment.get_template("search.html.j2").render(
         version=__version__,
         data=data,
