@@ -42,7 +42,7 @@ Sram = Annotated[
     typer.Option(
         "--sram",
         metavar="SIZE",
-        help="Most SRAM for the model, input included, over all banks: bytes, or 64K.",
+        help="Most SRAM for the model, in all banks: bytes, or 64K.",
         rich_help_panel=_LIMITS,
     ),
 ]

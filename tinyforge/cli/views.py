@@ -10,14 +10,13 @@ from tinyforge.reporting.words import profile_core, short
 from tinyforge.schedule.compare import KINDS
 
 if TYPE_CHECKING:
-    from tinyforge.api.bench_memory import MemoryBench
+    from tinyforge.api.bench_memory import MemoryBench, ModelMemory
     from tinyforge.api.check import CheckResult
     from tinyforge.api.compile import CompileResult
     from tinyforge.api.flash import FlashResult
     from tinyforge.api.run import RunReport
     from tinyforge.codegen.build_info import BuildInfo
     from tinyforge.device.result import LayerProfile
-    from tinyforge.schedule.compare import MemoryRow
     from tinyforge.schedule.front import Point
 
 _SLOWEST = 8
@@ -99,13 +98,15 @@ def _in_banks(info: BuildInfo) -> str:
 
 def memory_view(result: MemoryBench) -> list[Any]:
     """A table a model: bytes of each family and what they are."""
-    return [part for model in result.models for part in (f"[bold]{_plain(model.model)}[/]", _memory_table(model.rows))]
+    return [part for model in result.models for part in (f"[bold]{_plain(model.model)}[/]", _memory_table(model))]
 
 
-def _memory_table(rows: Sequence[MemoryRow]) -> Any:
+def _memory_table(model: ModelMemory) -> Any:
     numbers = ("arena", "MACs", *KINDS)
     made = table("schedule", *numbers, right=numbers)
-    for row in rows:
+    for other in model.published:
+        made.add_row(f"{other.tool} [dim](published)[/]", f"{other.sram_bytes:,}")
+    for row in model.rows:
         made.add_row(row.family, f"{row.arena_bytes:,}", f"x{row.mac_factor:.3f}", *(f"{n:,}" for n in row.parts))
     return made
 
