@@ -10,6 +10,7 @@ from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import FusedStage
 from tinyforge.ops.base import Op
+from tinyforge.schedule.cycles import NodeCost
 from tinyforge.schedule.optimise import Options, optimise
 
 
@@ -75,6 +76,27 @@ def test_a_limit_of_estimated_cycles() -> None:
     assert kept
     with pytest.raises(DoesNotFit, match=r"times the estimated cycles of layer by layer.*--max-cycle-factor"):
         optimise(graph, calls, options=Options("sram", input="rows", max_cycle_factor=1.0))
+
+
+def test_cost_of_segments() -> None:
+    cost = NodeCost((0.0, 10.0, 18.0), 0)
+    assert cost.of(4, 6) == 2 * 10 + 2 * 18
+    assert cost.of(1, 5) == 10 + 2 * 18  # warm-up pieces: more pixels than the rows of the map hold
+    assert cost.of(0, 0) == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_patches_are_exact(seed: int) -> None:
+    rng = np.random.default_rng(4000 + seed)
+    graph = random_graph(rng, 6)
+    calls = lowered(graph)
+    whole = optimise(graph, calls, options=Options(schedule="layerwise"))
+    found = optimise(graph, calls, options=Options("sram", "patch", 1.5))
+    assert found.plan.arena_bytes <= whole.plan.arena_bytes
+    inputs = {"t0": rng.integers(-128, 128, graph.tensors["t0"].shape).astype(np.int8)}
+    got = run_schedule(graph, found.schedule, found.plan, inputs)
+    for name, expected in run_whole(graph, inputs).items():
+        np.testing.assert_array_equal(got[name], expected)
 
 
 def test_wishes_that_make_no_sense() -> None:

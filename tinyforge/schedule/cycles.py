@@ -46,6 +46,7 @@ class NodeCost:
 
     def of(self, calls: int, pixels: int) -> float:
         """Instructions of ``calls`` row segments that hold ``pixels`` in all, as equal as they can be."""
+        calls = max(calls, -(-pixels // max(len(self.segments) - 1, 1)))  # no segment is longer than a row
         if not calls:
             return 0.0
         short = pixels // calls
