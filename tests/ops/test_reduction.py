@@ -65,6 +65,22 @@ class TestGlobalPooling(OpConformance):
         return cases
 
 
+class TestRowSums(OpConformance):
+    """Columns of each row, the first half of a global mean in two steps, and the second half: rows of one column."""
+
+    def cases(self, rng: np.random.Generator) -> list[Case]:
+        cases = []
+        shapes = [(1, 7, 5, 13), (1, 2, 300, 8), (1, 16, 16, 4), (1, 9, 3, 1), (1, 5, 1, 3), (1, 1, 6, 2)]
+        for shape in shapes * 2:
+            make = Mean if rng.random() < 0.7 else Sum
+            op = make((2,) if shape[2] > 1 else (1,), True)
+            high = 0.1 if make is Mean else 5.0
+            cases.append(
+                reduction_case(rng, op, random_quant(rng, 0.01, 0.1), random_quant(rng, high / 10, high), shape)
+            )
+        return cases
+
+
 def test_sum_with_that_reading() -> None:
     """The same arithmetic on the bytes as uint8 gives what LiteRT gives: only its element type is wrong."""
     rng = np.random.default_rng(8)
@@ -86,6 +102,7 @@ def test_it_accumulates_only_over_rows_and_columns() -> None:
     assert Mean((1, 2), True).accumulates([x], [])
     assert not Mean((1, 2, 3), True).accumulates([x], [])
     assert not Mean((1,), True).accumulates([x], [])
+    assert Mean((1,), True).accumulates([activation("x", (1, 4, 1, 3), None)], [])
     assert not Mean((1, 2), True).accumulates([activation("x", (2, 4, 4, 3), None)], [])
 
 

@@ -104,20 +104,28 @@ def first_wrong(
 ) -> str | None:
     """The first operator whose traced output is not what the interpreter computes, in words; None where all agree."""
     values = run_graph(graph, _sample(graph, inputs, sample))
-    for index, node in enumerate(graph.nodes):
-        for k, name in enumerate(node.outputs):
+    for op, index in zip(info.operators, _in_network(info), strict=True):
+        for k, name in enumerate(graph.nodes[index].outputs):
             want = np.frombuffer(np.ascontiguousarray(values[name]).tobytes(), np.uint8)
-            got = traces.get((index, k))
+            got = traces.get((op.index, k))
             if got is None or _alias(graph, index):
                 continue
             wrong = int((got[sample] != want).sum())
             if wrong:
-                op = info.operators[index]
                 return (
-                    f"first wrong operator: #{index} {op.kind} {op.name}, {wrong:,} of {want.size:,} bytes of its "
+                    f"first wrong operator: #{op.index} {op.kind} {op.name}, {wrong:,} of {want.size:,} bytes of its "
                     f"output differ (sample {sample})"
                 )
     return None
+
+
+def _in_network(info: BuildInfo) -> list[int]:
+    """For each operator its node in the network of the file; operators that run twice are there once."""
+    found: list[int] = []
+    for op in info.operators:
+        own = len(found) - sum(other.repeats is not None for other in info.operators[: op.index])
+        found.append(own if op.repeats is None else found[op.repeats])
+    return found
 
 
 def _alias(graph: Graph, index: int) -> bool:

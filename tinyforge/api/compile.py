@@ -165,9 +165,9 @@ class _Job:
         info = build_record(self.network, found, settings, board, self.prefix)
         with _replacing(self.folder) as fresh:
             writer = _Writer(fresh, self.network, found, found.calls or calls, board, self.progress)
-            result = writer.write(info, plan_file(graph, found, front))
+            result = writer.write(info, plan_file(found, front))
             if self.extras.dump:
-                write_dump(fresh, graph, found)
+                write_dump(fresh, found)
         return replace(result, out=self.folder)
 
 
@@ -206,10 +206,9 @@ class _Writer:
         return CompileResult(self.folder, info, plan)
 
     def _sources(self, info: BuildInfo, measured: Measured | None) -> None:
-        comment = header_comment(self.network.graph, self.found, self.calls, info, measured)
-        tree = generate(
-            self.network.graph, self.found.schedule, self.found.plan, self.calls, info.name, info.model_file, comment
-        )
+        found = self.found
+        comment = header_comment(found, self.calls, info, measured)
+        tree = generate(found.graph, found.schedule, found.plan, self.calls, info.name, info.model_file, comment)
         for name, text in tree.files.items():
             (self.folder / name).write_text(text, encoding="utf-8")
         shutil.copyfile(firmware_dir() / "LICENSE", self.folder / "LICENSE")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from tinyforge.codegen.build_info import metadata_dir
 from tinyforge.codegen.generate import lower_graph
-from tinyforge.ir.graph import Graph
 from tinyforge.ir.printer import graph_lines, program_lines
 from tinyforge.reporting.words import arena_lines, schedule_lines
 from tinyforge.schedule.optimise import ScheduleResult
 
 
-def write_dump(folder: Path, graph: Graph, found: ScheduleResult) -> None:
+def write_dump(folder: Path, found: ScheduleResult) -> None:
     """``graph.txt``, ``program.txt``, ``schedule.txt`` and ``memory.txt`` in the build's hidden folder."""
+    graph = found.graph
     texts = {
         "graph": graph_lines(graph),
         "program": program_lines(graph, lower_graph(graph)),

@@ -13,7 +13,7 @@ from tinyforge.ir.graph import Graph, digest
 from tinyforge.ir.memory_plan import MemoryPlan
 from tinyforge.ir.schedule import FusedStage, Schedule
 from tinyforge.ops.base import Op
-from tinyforge.reporting.words import node_macs, stage_summary
+from tinyforge.reporting.words import own_macs, repeated_node, stage_summary
 from tinyforge.schedule.optimise import ScheduleResult
 from tinyforge.target import Board
 
@@ -22,12 +22,12 @@ def build_record(
     network: Network, found: ScheduleResult, settings: CompileSettings, board: Board, prefix: str
 ) -> BuildInfo:
     """What the build says about itself; flash and stack are still to be measured."""
-    graph = network.graph
+    graph = found.graph
     return BuildInfo(
         name=prefix,
         model_file=network.path.name,
         source_sha256=network.sha256,
-        digest=digest(graph),
+        digest=digest(network.graph),
         board=board.name,
         arena_bytes=found.plan.arena_bytes,
         arena_bytes_without_input=found.plan.arena_bytes_without_input,
@@ -70,8 +70,9 @@ def _operator(graph: Graph, index: int, prefix: str) -> OperatorInfo:
         name=node.name,
         kind=node.op.kind,
         symbol=op_symbol(prefix, index, node.op.kind),
-        macs=node_macs(graph, index),
+        macs=own_macs(graph, index),
         output_nbytes=tuple(tensor.type.nbytes for tensor in graph.outs(node)),
+        repeats=repeated_node(graph, index),
     )
 
 

@@ -47,7 +47,8 @@ class OperatorInfo:
     """One operator of the compiled model, in execution order.
 
     kind: lower-case operator kind. symbol: the C function that runs it. macs: multiply-accumulates of the
-    whole operator, without recomputation. output_nbytes: bytes of each whole output tensor.
+    whole operator, without recomputation. output_nbytes: bytes of each whole output tensor. repeats: index of the
+    operator whose work this one does a second time, None where the network itself has it.
     """
 
     index: int
@@ -56,6 +57,7 @@ class OperatorInfo:
     symbol: str
     macs: int
     output_nbytes: tuple[int, ...]
+    repeats: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +238,7 @@ def _operator(fields: Fields) -> OperatorInfo:
         symbol=fields.text("symbol"),
         macs=fields.integer("macs"),
         output_nbytes=fields.integers("output_nbytes"),
+        repeats=fields.optional_integer("repeats"),
     )
     fields.finish()
     return operator

@@ -68,7 +68,8 @@ def generate(
     comment: Sequence[str] = (),
 ) -> SourceTree:
     """The C files of ``graph`` under ``schedule``; ``comment`` opens the header (memory map, schedule in words)."""
-    builder = _Builder(graph, plan, calls, prefix)
+    tables, symbols = _tables(prefix, calls)
+    builder = _Builder(graph, plan, calls, prefix, symbols)
     steps, stages = [], []
     for number, stage in enumerate(schedule.stages):
         steps += _moves(plan, stage)
@@ -78,7 +79,6 @@ def generate(
             fused = builder.fused(stage, number, fed=schedule.input_rows and number == 0)
             stages.append(fused)
             steps += [] if fused.feed else [f"{fused.symbol}();"]
-    tables = [_c_table(prefix, i, t) for i, call in enumerate(calls) for t in call.tables]
     inputs, outputs = edge_tensors(graph, plan, prefix)
     fed = next((s for s in stages if s.feed), None)
     moving = ("tf_move_s8.h",) if plan.moves else ()
@@ -121,8 +121,15 @@ def _moves(plan: MemoryPlan, stage: Stage) -> list[str]:
 class _Builder:
     """Collects operator functions while stages are walked in order."""
 
-    def __init__(self, graph: Graph, plan: MemoryPlan, calls: Sequence[KernelCall], prefix: str) -> None:
-        self.graph, self.plan, self.calls, self.prefix = graph, plan, calls, prefix
+    def __init__(
+        self,
+        graph: Graph,
+        plan: MemoryPlan,
+        calls: Sequence[KernelCall],
+        prefix: str,
+        symbols: Sequence[Sequence[str]],
+    ) -> None:
+        self.graph, self.plan, self.calls, self.prefix, self.symbols = graph, plan, calls, prefix, symbols
         self.functions: list[OpFunction] = []
 
     def layer(self, stage: LayerStage) -> list[str]:
@@ -162,8 +169,7 @@ class _Builder:
             window=window,
             scratch=address(self.plan, self.plan.scratch[index]) if index in self.plan.scratch else None,
         )
-        names = [table_symbol(self.prefix, index, t.name) for t in call.tables]
-        return op_function(call, site, names)
+        return op_function(call, site, self.symbols[index])
 
 
 def _op(node: Node) -> Op:
@@ -177,9 +183,24 @@ def _title(graph: Graph, node: Node) -> str:
     return f"{name}: {_op(node).kind} {shapes[0]} -> {shapes[1]}"
 
 
-def _c_table(prefix: str, index: int, table: Table) -> CTable:
+def _tables(prefix: str, calls: Sequence[KernelCall]) -> tuple[list[CTable], list[list[str]]]:
+    """The constant arrays, equal ones once, and for each operator the symbols of its tables."""
+    known: dict[tuple[str, int, str, bytes], CTable] = {}
+    symbols = []
+    for i, call in enumerate(calls):
+        own = []
+        for table in call.tables:
+            key = table.ctype, table.align, table.data.dtype.str, table.data.tobytes()
+            if key not in known:
+                known[key] = _c_table(table_symbol(prefix, i, table.name), table)
+            own.append(known[key].symbol)
+        symbols.append(own)
+    return list(known.values()), symbols
+
+
+def _c_table(symbol: str, table: Table) -> CTable:
     return CTable(
-        symbol=table_symbol(prefix, index, table.name),
+        symbol=symbol,
         ctype=table.ctype,
         length=int(table.data.size),
         align=table.align,

@@ -43,13 +43,15 @@ class OpBase:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """One operator application. ``source`` is the operator's index in the file it came from, -1 when a pass made it."""
+    """One operator application. ``source`` is the operator's index in the file it came from, -1 when a pass made it.
+    ``repeats``: name of the node whose outputs this one computes a second time, so that nobody has to hold them."""
 
     name: str
     op: OpBase
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     source: int = -1
+    repeats: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from tinyforge.ir.graph import Tensor
 from tinyforge.ir.program import KernelCall
 from tinyforge.ir.types import Array
-from tinyforge.ir.window import Window
+from tinyforge.ir.window import AxisMap, Window
 from tinyforge.ops.base import Op, Piece
 from tinyforge.ops.reduction import (
     SUM_BYTES,
@@ -20,6 +20,7 @@ from tinyforge.ops.reduction import (
     mean_scaling,
     over_rows_and_columns,
     reduced_shape,
+    reduction_axes,
 )
 
 
@@ -37,13 +38,16 @@ class Mean(Op):
     def check(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> None:
         check_reduction(ins[0], outs[0], self.reduce_axes, self.kind)
 
+    def axes(self, ins: Sequence[Tensor], outs: Sequence[Tensor], index: int) -> tuple[AxisMap, AxisMap] | None:
+        return reduction_axes(ins[0], outs[0], self.reduce_axes)
+
     def accumulates(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> bool:
         return over_rows_and_columns(ins[0], self.reduce_axes)
 
     def compute(
         self, pieces: Sequence[Piece], ins: Sequence[Tensor], outs: Sequence[Tensor], window: Window
     ) -> list[Array]:
-        return compute_reduction(pieces[0], ins[0], outs[0], self.reduce_axes, self._scaling(ins, outs))
+        return compute_reduction(pieces[0], ins, outs, self.reduce_axes, self._scaling(ins, outs), window)
 
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         scaling = self._scaling(ins, outs)

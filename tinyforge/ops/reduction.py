@@ -11,7 +11,7 @@ from tinyforge.ir.fixed_point import quantize_multiplier, requantize
 from tinyforge.ir.graph import Tensor
 from tinyforge.ir.program import KernelCall, Proof, RowInput
 from tinyforge.ir.types import Array, DType
-from tinyforge.ir.window import IDENTITY
+from tinyforge.ir.window import IDENTITY, AxisMap, Window
 from tinyforge.ops.base import Piece, require, require_int8
 from tinyforge.ops.broadcast import spatial
 from tinyforge.ops.proofs import FULL, SHORT
@@ -62,18 +62,45 @@ def mean_scaling(x: Tensor, out: Tensor, count: int) -> tuple[int, int]:
 
 
 def compute_reduction(
-    piece: Piece, x: Tensor, out: Tensor, axes: Sequence[int], scaling: tuple[int, int]
+    piece: Piece,
+    ins: Sequence[Tensor],
+    outs: Sequence[Tensor],
+    axes: Sequence[int],
+    scaling: tuple[int, int],
+    window: Window,
 ) -> list[Array]:
-    """The sums without the zero point, rescaled."""
-    total = np.asarray(piece.data, np.int64).sum(axis=tuple(axes)) - x.type.zero_point * element_count(x, axes)
+    """The sums without the zero point, rescaled; only those of the window's rows where each row is summed alone."""
+    x, out = ins[0], outs[0]
+    data, shape = np.asarray(piece.data, np.int64), out.shape
+    if over_columns(x, out, axes):
+        data = data[:, window.rows.lo - piece.window.rows.lo : window.rows.hi - piece.window.rows.lo]
+        shape = (1, window.rows.size, 1, out.shape[3])
+    total = data.sum(axis=tuple(axes)) - x.type.zero_point * element_count(x, axes)
     lo, hi = out.type.dtype.limits
     result = requantize(np.asarray(total, np.int64), *scaling, out.type.zero_point, lo, hi)
-    return [result.reshape(out.shape).astype(out.type.dtype.numpy)]
+    return [result.reshape(shape).astype(out.type.dtype.numpy)]
 
 
 def over_rows_and_columns(x: Tensor, axes: Sequence[int]) -> bool:
-    """Whether exactly the rows and columns of a feature map are summed, so that pieces can be accumulated."""
-    return spatial(x.type) and {a for a in axes if x.shape[a] > 1} <= {1, 2} and {1, 2} <= set(axes)
+    """Whether exactly the rows and columns of a feature map are summed, so that pieces can be accumulated; of a map of
+    one row or one column the other axis is enough."""
+    if not spatial(x.type) or not {1, 2} & set(axes):
+        return False
+    return {a for a in axes if x.shape[a] > 1} == {a for a in (1, 2) if x.shape[a] > 1}
+
+
+def over_columns(x: Tensor, out: Tensor, axes: Sequence[int]) -> bool:
+    """Whether the columns of a feature map are summed row by row (the first half of a global mean in two steps)."""
+    return spatial(x.type) and spatial(out.type) and x.shape[1] > 1 and {a for a in axes if x.shape[a] > 1} == {2}
+
+
+def reduction_axes(x: Tensor, out: Tensor, axes: Sequence[int]) -> tuple[AxisMap, AxisMap] | None:
+    """A row of sums needs its row of the input, all columns; other sums need whole tensors."""
+    return (IDENTITY, _all_columns(x)) if over_columns(x, out, axes) else None
+
+
+def _all_columns(x: Tensor) -> AxisMap:
+    return AxisMap(0, 1, 0, x.shape[2] - 1)
 
 
 def loop_extents(x: Tensor, axes: Sequence[int], kind: str) -> tuple[int, ...]:
@@ -111,7 +138,7 @@ def _rescale(x: Tensor, out: Tensor, axes: Sequence[int], scaling: tuple[int, in
 
 
 def lower_reduction(x: Tensor, out: Tensor, axes: Sequence[int], scaling: tuple[int, int], kind: str) -> KernelCall:
-    """The accumulating form for rows and columns, else five nested loops."""
+    """The accumulating form for rows and columns, row by row for columns, else five nested loops."""
     arithmetic = (("offset", -x.type.zero_point * element_count(x, axes)), *_rescale(x, out, axes, scaling))
     reach = 255 * element_count(x, axes)
     proof = Proof(FULL if dict(arithmetic)["rounding"] == FULL_FORM else SHORT, 0, -reach, reach)
@@ -125,6 +152,14 @@ def lower_reduction(x: Tensor, out: Tensor, axes: Sequence[int], scaling: tuple[
             literals=(("channels", channels), *arithmetic),
             scratch_bytes=SUM_BYTES * channels,
             proofs=(proof,),
+        )
+    if over_columns(x, out, axes):
+        return KernelCall(
+            kernel="tf_sum_row_s8",
+            header="tf_sum_row_s8.h",
+            form="rows",
+            inputs=(RowInput(0, 1, IDENTITY, _all_columns(x)),),
+            literals=(("channels", x.shape[3]), ("width", x.shape[2]), *arithmetic),
         )
     names = ("k0", "r0", "k1", "r1", "k2")
     extents = tuple(zip(names, loop_extents(x, axes, kind), strict=True))

@@ -15,7 +15,7 @@ import numpy as np
 from tinyforge.ir.graph import Tensor
 from tinyforge.ir.program import KernelCall
 from tinyforge.ir.types import Array, DType
-from tinyforge.ir.window import Window
+from tinyforge.ir.window import AxisMap, Window
 from tinyforge.ops.base import Op, Piece
 from tinyforge.ops.reduction import (
     check_reduction,
@@ -23,6 +23,7 @@ from tinyforge.ops.reduction import (
     lower_reduction,
     over_rows_and_columns,
     reduced_shape,
+    reduction_axes,
     sum_scaling,
 )
 
@@ -41,6 +42,9 @@ class Sum(Op):
     def check(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> None:
         check_reduction(ins[0], outs[0], self.reduce_axes, self.kind)
 
+    def axes(self, ins: Sequence[Tensor], outs: Sequence[Tensor], index: int) -> tuple[AxisMap, AxisMap] | None:
+        return reduction_axes(ins[0], outs[0], self.reduce_axes)
+
     def accumulates(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> bool:
         return over_rows_and_columns(ins[0], self.reduce_axes)
 
@@ -51,7 +55,7 @@ class Sum(Op):
         if out.type.dtype is not DType.INT8:  # shape arithmetic on constants
             total = np.asarray(pieces[0].data).sum(axis=self.reduce_axes).reshape(out.shape)
             return [np.asarray(total, out.type.dtype.numpy)]
-        return compute_reduction(pieces[0], ins[0], outs[0], self.reduce_axes, sum_scaling(ins[0], outs[0]))
+        return compute_reduction(pieces[0], ins, outs, self.reduce_axes, sum_scaling(ins[0], out), window)
 
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         scaling = sum_scaling(ins[0], outs[0])

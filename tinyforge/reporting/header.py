@@ -25,9 +25,10 @@ class Measured:
 
 
 def header_comment(
-    graph: Graph, found: ScheduleResult, calls: Sequence[KernelCall], info: BuildInfo, measured: Measured | None
+    found: ScheduleResult, calls: Sequence[KernelCall], info: BuildInfo, measured: Measured | None
 ) -> list[str]:
     """Lines for the header; ``calls``: as lowered, one a node; ``measured`` is None before the C was compiled."""
+    graph = found.graph
     lines = [f"model   {info.model_file}, sha256 {info.source_sha256}", f"network sha256 {info.digest}"]
     executed = f"{found.executed_macs:,} (x{found.mac_factor:.3f} of {found.macs:,} left by the passes)"
     lines += [f"MACs    {info.macs:,} in the file; executed {executed}", ""]

@@ -46,9 +46,9 @@ class PlanFile:
     bands: tuple[StageBands, ...] = ()
 
 
-def plan_file(graph: Graph, found: ScheduleResult, front: tuple[Point, ...] = ()) -> PlanFile:
+def plan_file(found: ScheduleResult, front: tuple[Point, ...] = ()) -> PlanFile:
     """What a report needs of a compiled model."""
-    schedule, plan = found.schedule, found.plan
+    graph, schedule, plan = found.graph, found.schedule, found.plan
     return PlanFile(
         stages=tuple(stage_summary(graph, stage) for stage in schedule.stages),
         buffers=plan.timeline,

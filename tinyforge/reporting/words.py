@@ -22,7 +22,8 @@ _WIDEST_NAME = 44
 @dataclass(frozen=True, slots=True)
 class StageSummary:
     """One stage in numbers. ``grid``: pieces of its output, rows x columns; ``patch``: output pixels of one piece.
-    ``cached``: tensors inside held in line buffers. MACs are without and with recomputation."""
+    ``cached``: tensors inside held in line buffers. MACs are without and with recomputation. ``passes``: which of the
+    operators run twice, in words."""
 
     kind: str
     nodes: tuple[int, ...]
@@ -32,6 +33,7 @@ class StageSummary:
     cached: tuple[str, ...]
     macs: int
     executed_macs: int
+    passes: str = ""
 
 
 def stage_summary(graph: Graph, stage: Stage) -> StageSummary:
@@ -40,7 +42,8 @@ def stage_summary(graph: Graph, stage: Stage) -> StageSummary:
         node = graph.nodes[stage.node]
         height, width, _ = graph.outs(node)[0].type.hwc
         macs = node_macs(graph, stage.node)
-        return StageSummary("layer", (stage.node,), (node.name,), (1, 1), (height, width), (), macs, macs)
+        own = own_macs(graph, stage.node)
+        return StageSummary("layer", (stage.node,), (node.name,), (1, 1), (height, width), (), own, macs)
     walk = walk_stage(graph, stage)
     nodes = tuple(range(stage.first, stage.last + 1))
     return StageSummary(
@@ -50,9 +53,39 @@ def stage_summary(graph: Graph, stage: Stage) -> StageSummary:
         grid=(walk.rows.count, walk.cols.count),
         patch=(stage.patch_h, stage.patch_w),
         cached=_cached(stage),
-        macs=sum(node_macs(graph, i) for i in nodes),
+        macs=sum(own_macs(graph, i) for i in nodes),
         executed_macs=executed_macs(graph, walk),
+        passes=_passes(graph, nodes),
     )
+
+
+def _passes(graph: Graph, nodes: Sequence[int]) -> str:
+    """Which of the nodes run a second time later, and which are such second runs."""
+    pairs = [(i, r) for i in range(len(graph.nodes)) if (r := repeated_node(graph, i)) is not None]
+    first = [(r, i) for i, r in pairs if r in nodes]
+    second = [(i, r) for i, r in pairs if i in nodes]
+    found = [f"pass 2 of {_range([r for _, r in second])} in {_range([i for i, _ in second])}"] if second else []
+    found += (
+        [f"pass 1 of {_range([r for r, _ in first])}, which run again in {_range([i for _, i in first])}"]
+        if first
+        else []
+    )
+    return "; ".join(found)
+
+
+def _range(nodes: Sequence[int]) -> str:
+    return f"{min(nodes)}..{max(nodes)}" if len(nodes) > 1 else str(nodes[0])
+
+
+def repeated_node(graph: Graph, index: int) -> int | None:
+    """The node that node ``index`` repeats."""
+    name = graph.nodes[index].repeats
+    return next((i for i, node in enumerate(graph.nodes) if node.name == name), None) if name else None
+
+
+def own_macs(graph: Graph, index: int) -> int:
+    """The same as the network needs them: none for an operator's second pass."""
+    return 0 if graph.nodes[index].repeats else node_macs(graph, index)
 
 
 def _cached(stage: FusedStage) -> tuple[str, ...]:
@@ -92,10 +125,11 @@ def fused_line(stage: StageSummary) -> str:
         halo = "all tensors between them in line buffers"
     if factor > 1:
         halo += f", x{factor:.3f} their MACs"
+    passes = f"{stage.passes}; " if stage.passes else ""
     pieces = f"{rows} x {cols} patches of {stage.patch[0]} x {stage.patch[1]} output pixels"
     if cols == 1:
         pieces = f"{rows} bands of {stage.patch[0]} output row{'s' * (stage.patch[0] > 1)}"
-    return f"{_span(stage.nodes, stage.names)} in {pieces}; {halo}"
+    return f"{_span(stage.nodes, stage.names)} in {pieces}; {passes}{halo}"
 
 
 def _layers(graph: Graph, run: Sequence[int]) -> list[str]:

@@ -9,7 +9,7 @@ from tinyforge.errors import DoesNotFit
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import MemoryPlan
 from tinyforge.ir.program import KernelCall
-from tinyforge.schedule.optimise import optimise
+from tinyforge.schedule.best import best_schedule
 from tinyforge.schedule.options import Options
 
 KINDS = ("input", "output", "activation", "line buffer", "patch", "scratch")
@@ -40,7 +40,7 @@ def memory_table(graph: Graph, calls: Sequence[KernelCall]) -> tuple[MemoryRow, 
     rows = []
     for name, options in FAMILIES:
         try:
-            found = optimise(graph, calls, None, options)
+            found = best_schedule(graph, calls, None, options)
         except DoesNotFit:
             continue
         parts = parts_at_peak(found.plan)

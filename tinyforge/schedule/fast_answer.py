@@ -61,6 +61,7 @@ def _result(graph: Graph, calls: Sequence[KernelCall], fast: Fast, best: Choice,
         for column, way in zip(best.columns, best.ways, strict=True)
     )
     return ScheduleResult(
+        graph=graph,
         schedule=schedule,
         planned=planned,
         arena_bytes=best.nbytes,

@@ -10,8 +10,8 @@ from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import Buffer, MemoryPlan
 from tinyforge.ir.program import KernelCall
 from tinyforge.memory.banks import BankRoom, in_one_bank, plan_in_banks
-from tinyforge.schedule.optimise import Options, ScheduleResult, optimise
-from tinyforge.schedule.options import Planned
+from tinyforge.schedule.best import best_schedule
+from tinyforge.schedule.options import Options, Planned, ScheduleResult
 
 TRIES = 12
 """Schedules that are tried over several banks, each smaller than the last, before giving up."""
@@ -58,7 +58,7 @@ def _within(
     graph: Graph, calls: Sequence[KernelCall], limit: int, options: Options, where: str
 ) -> tuple[ScheduleResult | None, DoesNotFit | None]:
     try:
-        return optimise(graph, calls, limit, options, where), None
+        return best_schedule(graph, calls, limit, options, where), None
     except DoesNotFit as refusal:
         return None, refusal
 
@@ -80,7 +80,7 @@ def _over_banks(
         found, refusal = _within(graph, calls, limit, options, where)
         if found is None or (one is not None and found.estimated_cycles >= one.estimated_cycles):
             return refusal if limit == most else _no_cut(graph, rooms, where, missed, largest)
-        plan = plan_in_banks(graph, found.schedule, found.calls or calls, rooms, most)
+        plan = plan_in_banks(found.graph, found.schedule, found.calls or calls, rooms, most)
         if plan is not None:
             planned = _planned(found, calls, plan)
             return replace(planned, proven_optimal=found.proven_optimal and plan.proven_optimal)

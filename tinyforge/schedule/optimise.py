@@ -81,6 +81,14 @@ class _Answer:
         return self.plan.arena_bytes
 
 
+def cycle_limit(space: Space, options: Options) -> float:
+    """Estimated cycles of layer by layer times the factor. Nodes that repeat others count there unless the factor was
+    asked for: their work is limited by the MAC factor."""
+    nodes = zip(space.layer_cycles, space.graph.nodes, strict=True)
+    strict = options.max_cycle_factor is not None
+    return options.cycle_factor * sum(cycles for cycles, node in nodes if not (strict and node.repeats))
+
+
 class _Search:
     """One question about one network."""
 
@@ -95,7 +103,7 @@ class _Search:
         self.fed = options.input == "rows"
         self.total = max(self.space.total_macs, 1)
         self.base = None if self.fed else self._answer(self._layers(), effort=20_000)
-        self.cycles = options.cycle_factor * sum(self.space.layer_cycles)
+        self.cycles = cycle_limit(self.space, options)
         self.considered = 1
         self.edges: Edges | None = None
         self.bound = 0
@@ -290,6 +298,7 @@ class _Search:
         proven = best.nbytes <= self.bound and (best is self.base or self.options.level == "full")
         space = self.space
         return ScheduleResult(
+            graph=self.graph,
             schedule=best.schedule,
             planned=partial(Planned, best.plan, best.calls),
             arena_bytes=best.nbytes,
@@ -303,7 +312,7 @@ class _Search:
             explanation=explain(space, best.schedule, best.plan, best.macs, base_bytes, self.limit, self.considered),
             estimated_cycles=best.cycles,
             stages=tuple(
-                StageCost(e.first, e.last, e.nbytes, e.macs, sum(space.macs[e.first : e.last + 1]), cycles)
+                StageCost(e.first, e.last, e.nbytes, e.macs, space.own_macs(e.first, e.last), cycles)
                 for e, cycles in zip(best.path.edges, best.stage_cycles, strict=True)
             ),
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tinyforge.errors import UsageError
+from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import MemoryPlan
 from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import Schedule
@@ -92,6 +93,7 @@ class Planned:
 class ScheduleResult:
     """A schedule with its memory plan and cost.
 
+    graph: the network the schedule is for: the one given, with some nodes repeated where that saves memory.
     arena_bytes: what the plan needs; by the fast level an estimate. family: what was searched. lower_bound: bytes
     below which no schedule of the family comes within the limits, by the closed forms of stage costs; proven_optimal:
     the plan reaches it and nothing was left out. considered: stages (or schedules) looked at. layerwise_bytes: what
@@ -100,6 +102,7 @@ class ScheduleResult:
     them out when they are first asked for.
     """
 
+    graph: Graph
     schedule: Schedule
     planned: Callable[[], Planned]
     arena_bytes: int

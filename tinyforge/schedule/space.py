@@ -74,7 +74,12 @@ class Space:
 
     @property
     def total_macs(self) -> int:
-        return sum(self.macs)
+        """What the network needs: nodes that repeat others do not count."""
+        return self.own_macs(0, self.count - 1)
+
+    def own_macs(self, first: int, last: int) -> int:
+        """MACs that nodes first..last need, those that repeat others none."""
+        return sum(self.macs[i] for i in range(first, last + 1) if not self.graph.nodes[i].repeats)
 
     @property
     def input(self) -> int:

@@ -258,7 +258,7 @@ class _Walk:
         made_c = width if not self.chunked or columns else positions(*cols, width, self.pieces)
         calls = made_r * (self.pieces if self.chunked else 1)
         return _Choice(
-            rows=(rows[0], rows[2] - rows[0], rows[2]) if ring else rows,
+            rows=(rows[0], rows[2] - rows[0], rows[2]) if ring and rows[0] else rows,  # step 0: once, all of it
             cols=(cols[0], cols[2] - cols[0], cols[2]) if columns else cols,
             mode=mode,
             nbytes=nbytes,
@@ -316,7 +316,8 @@ class _Walk:
         row_out = space.width[end.output] * space.pixel[end.output]
         row_in = space.width[tensor] * space.pixel[tensor]
         low = rows[1]
-        if tensor in end.in_place and space.readers[tensor] == (first, end.index) and size == self.out_bytes:
+        inside = tuple(r for r in space.readers[tensor] if r >= first)
+        if tensor in end.in_place and inside == (first, end.index) and size == self.out_bytes:
             low = rows[2] - rows[0]  # what the add reads goes as it is read; the others are at the newest rows
         distance = overlap(self.patch_h, space.height[end.output], row_out, rows[0], low, row_in)
         return size + self.out_bytes - max(self.out_bytes, distance + size)
