@@ -36,46 +36,43 @@ TF_INLINE void tf_dwm_group_c(const int8_t *p, const int32_t *packed, int8_t *ou
     }
 }
 
-/* Immediates of the assembly need an optimising build; the packer keeps channels to what an ADD takes. n comes
- * from memory: GCC finds no register for it in some functions, though two are left. */
+/* Immediates of the assembly need an optimising build; the packer keeps channels to what an ADD takes. */
 #if TF_MVE && defined(__OPTIMIZE__)
-#define TF_DWM_NEXT(p, q) "vldrb.8 " q ", [%[" p "]], %[step]\n"
+#define TF_DWM_NEXT(p, q) "vldrb.8 " q ", [" p "], %[step]\n"
 #define TF_DWM_SIGN_no ""
 #define TF_DWM_SIGN_yes "vshr.s32 q1, q0, #31\n"
 #define TF_DWM_SIGNED_no ""
 #define TF_DWM_SIGNED_yes "vadd.i32 q0, q0, q1\n"
 #define TF_DWM_SUMS "vmov q0[2], q0[0], r0, r4\n\tvmov q0[3], q0[1], r2, r6\n"
-#define TF_DWM_STORE "vstrb.32 q0, [%[out]]\n\tadd %[out], %[out], %[channels]\n\tle lr, 1b\n"
+#define TF_DWM_STORE "vstrb.32 q0, [r5]\n\tadd r5, r5, %[channels]\n\tle lr, 1b\n"
 #define TF_DWM_LIMITS "mov r0, %[lo]\n\tvdup.32 q2, r0\n\tmov r0, %[hi]\n\tvdup.32 q3, r0\n"
 #define TF_DWM_LIMIT "vmax.s32 q0, q0, q2\n\tvmin.s32 q0, q0, q3\n"
 
 /* One vector of taps: the weights of four channels stay in q4..q7. */
 #define TF_DWM_ENTER_1                                                                                                 \
-    "vldrb.8 q4, [%[w]], #16\n\tvldrb.8 q5, [%[w]], #16\n\tvldrb.8 q6, [%[w]], #16\n\tvldrb.8 q7, [%[w]], #16\n"
+    "vldrb.8 q4, [r1], #16\n\tvldrb.8 q5, [r1], #16\n\tvldrb.8 q6, [r1], #16\n\tvldrb.8 q7, [r1], #16\n"
 #define TF_DWM_TAPS_1                                                                                                  \
-    "ldr lr, %[n]\n\tdls lr, lr\n1:\n" TF_DWM_NEXT("p0", "q0")                                                         \
-        TF_DWM_NEXT("p1", "q1") "vmladav.s8 r0, q0, q4\n" TF_DWM_NEXT(                                                 \
-            "p2", "q0") "vmladav.s8 r2, q1, q5\n" TF_DWM_NEXT("p3",                                                    \
-                                                              "q1") "vmladav.s8 r4, q0, q6\n\tvmladav.s8 r6, q1, "     \
-                                                                    "q7\n" TF_DWM_SUMS                                 \
-                                                                    "vldrw.32 q1, [%[w]]\n\tvadd.i32 q0, q0, q1\n"
+    "dls lr, lr\n1:\n" TF_DWM_NEXT("r3", "q0") TF_DWM_NEXT("r8", "q1") "vmladav.s8 r0, q0, q4\n" TF_DWM_NEXT(          \
+        "r9", "q0") "vmladav.s8 r2, q1, q5\n" TF_DWM_NEXT("r10", "q1") "vmladav.s8 r4, q0, q6\n\tvmladav.s8 r6, q1, "  \
+                                                                       "q7\n" TF_DWM_SUMS                              \
+                                                                       "vldrw.32 q1, [r1]\n\tvadd.i32 q0, q0, q1\n"
 
 /* Outputs of the whole int8 range: multipliers and addends stay in q2 and q3, saturation clamps. */
 #define TF_DWM_FULL(sign)                                                                                              \
-    TF_DWM_ENTER_1 "vldrw.32 q2, [%[w], #16]\n\tvldrw.32 q3, [%[w], #32]\n" TF_DWM_TAPS_1 TF_DWM_SIGN_##sign           \
+    TF_DWM_ENTER_1 "vldrw.32 q2, [r1, #16]\n\tvldrw.32 q3, [r1, #32]\n" TF_DWM_TAPS_1 TF_DWM_SIGN_##sign               \
         "vqrdmulh.s32 q0, q0, q2\n" TF_DWM_SIGNED_##sign                                                               \
-        "vldrw.32 q1, [%[w], #48]\n\tvadd.i32 q0, q0, q3\n\tvshl.s32 q0, q0, q1\n"                                     \
+        "vldrw.32 q1, [r1, #48]\n\tvadd.i32 q0, q0, q3\n\tvshl.s32 q0, q0, q1\n"                                       \
         "vqmovnb.s32 q0, q0\n\tvqmovnb.s16 q0, q0\n" TF_DWM_STORE
 
 /* Any range, outputs on one side of the zero point. */
 #define TF_DWM_CLAMPED                                                                                                 \
-    TF_DWM_ENTER_1 TF_DWM_LIMITS TF_DWM_TAPS_1 "vldrw.32 q1, [%[w], #16]\n\tvqrdmulh.s32 q0, q0, q1\n"                 \
-                                               "vldrw.32 q1, [%[w], #32]\n\tvadd.i32 q0, q0, q1\n\tvldrw.32 q1, "      \
-                                               "[%[w], #48]\n\tvshl.s32 q0, q0, q1\n" TF_DWM_LIMIT TF_DWM_STORE
+    TF_DWM_ENTER_1 TF_DWM_LIMITS TF_DWM_TAPS_1 "vldrw.32 q1, [r1, #16]\n\tvqrdmulh.s32 q0, q0, q1\n"                   \
+                                               "vldrw.32 q1, [r1, #32]\n\tvadd.i32 q0, q0, q1\n\tvldrw.32 q1, "        \
+                                               "[r1, #48]\n\tvshl.s32 q0, q0, q1\n" TF_DWM_LIMIT TF_DWM_STORE
 
 /* More vectors: the tables stay in q4..q7, weights are read again for every output. */
-#define TF_DWM_MAC(mla, a) "vldrb.8 q1, [%[w]], #16\n\t" mla ".s8 " a ", q0, q1\n"
-#define TF_DWM_AT(p, at, mla, a) "vldrb.8 q0, [%[" p "], #" at "]\n" TF_DWM_MAC(mla, a)
+#define TF_DWM_MAC(mla, a) "vldrb.8 q1, [r1], #16\n\t" mla ".s8 " a ", q0, q1\n"
+#define TF_DWM_AT(p, at, mla, a) "vldrb.8 q0, [" p ", #" at "]\n" TF_DWM_MAC(mla, a)
 #define TF_DWM_LAST(p, a) TF_DWM_NEXT(p, "q0") TF_DWM_MAC("vmladava", a)
 #define TF_DWM_TAPS_2(p, a) TF_DWM_AT(p, "16", "vmladav", a) TF_DWM_LAST(p, a)
 #define TF_DWM_TAPS_3(p, a) TF_DWM_AT(p, "32", "vmladav", a) TF_DWM_AT(p, "16", "vmladava", a) TF_DWM_LAST(p, a)
@@ -83,19 +80,31 @@ TF_INLINE void tf_dwm_group_c(const int8_t *p, const int32_t *packed, int8_t *ou
     TF_DWM_AT(p, "48", "vmladav", a)                                                                                   \
     TF_DWM_AT(p, "32", "vmladava", a) TF_DWM_AT(p, "16", "vmladava", a) TF_DWM_LAST(p, a)
 #define TF_DWM_MANY(taps, sign)                                                                                        \
-    "add r0, %[w], %[weights]\n\tvldrw.32 q4, [r0]\n\tvldrw.32 q5, [r0, #16]\n"                                        \
-    "vldrw.32 q6, [r0, #32]\n\tvldrw.32 q7, [r0, #48]\n" TF_DWM_LIMITS                                                 \
-    "ldr lr, %[n]\n\tdls lr, lr\n1:\n" taps("p0", "r0") taps("p1", "r2") taps("p2", "r4") taps("p3", "r6") TF_DWM_SUMS \
-        "sub %[w], %[w], %[weights]\n\tvadd.i32 q0, q0, q4\n" TF_DWM_SIGN_##sign                                       \
+    "add r0, r1, %[weights]\n\tvldrw.32 q4, [r0]\n\tvldrw.32 q5, [r0, #16]\n"                                          \
+    "vldrw.32 q6, [r0, #32]\n\tvldrw.32 q7, [r0, #48]\n" TF_DWM_LIMITS "dls lr, lr\n1:\n" taps("r3", "r0")             \
+        taps("r8", "r2") taps("r9", "r4") taps("r10", "r6") TF_DWM_SUMS                                                \
+        "sub r1, r1, %[weights]\n\tvadd.i32 q0, q0, q4\n" TF_DWM_SIGN_##sign                                           \
         "vqrdmulh.s32 q0, q0, q5\n" TF_DWM_SIGNED_##sign                                                               \
         "vadd.i32 q0, q0, q6\n\tvshl.s32 q0, q0, q7\n" TF_DWM_LIMIT TF_DWM_STORE
 
+/* The assembly knows the order: windows in the four planes, constants, output, outputs to make. */
+typedef struct {
+    const int8_t *p[4];
+    const int32_t *w;
+    int8_t *out;
+    int32_t n;
+} tf_dwm_job;
+
+/* One operand, and registers chosen here: GCC finds none for more in some functions. */
+#define TF_DWM_LOAD                                                                                                    \
+    "ldrd r3, r8, [%[job]]\n\tldrd r9, r10, [%[job], #8]\n\tldrd r1, r5, [%[job], #16]\n\tldr lr, [%[job], #24]\n"
 #define TF_DWM_RUN(text)                                                                                               \
-    __asm__ volatile(text                                                                                              \
-                     : [p0] "+r"(p0), [p1] "+r"(p1), [p2] "+r"(p2), [p3] "+r"(p3), [w] "+r"(w), [out] "+l"(out)        \
-                     : [n] "m"(n), [channels] "i"(channels), [step] "i"(step), [weights] "i"(64 * vectors),            \
+    __asm__ volatile(TF_DWM_LOAD text                                                                                  \
+                     :                                                                                                 \
+                     : [job] "r"(&job), [channels] "i"(channels), [step] "i"(step), [weights] "i"(64 * vectors),       \
                        [lo] "i"(lo), [hi] "i"(hi)                                                                      \
-                     : "r0", "r2", "r4", "r6", "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "memory", "cc")
+                     : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "lr", "q0", "q1", "q2", "q3",      \
+                       "q4", "q5", "q6", "q7", "memory", "cc")
 #define TF_DWM_BOTH(taps)                                                                                              \
     if (rounding == TF_ROUND_Q31_SIGNED) {                                                                             \
         TF_DWM_RUN(TF_DWM_MANY(taps, yes));                                                                            \
@@ -107,7 +116,7 @@ TF_INLINE void tf_dwm_group_c(const int8_t *p, const int32_t *packed, int8_t *ou
 TF_INLINE void tf_dwm_group(const int8_t *p0, const int32_t *w, int8_t *out, int32_t n, TF_DWM_SHAPE)
 {
     (void)taps;
-    const int8_t *p1 = p0 + plane, *p2 = p1 + plane, *p3 = p2 + plane;
+    const tf_dwm_job job = {{p0, p0 + plane, p0 + 2 * plane, p0 + 3 * plane}, w, out, n};
     if (vectors == 1 && (lo != -128 || hi != 127)) {
         TF_DWM_RUN(TF_DWM_CLAMPED);
     } else if (vectors == 1 && rounding == TF_ROUND_Q31_SIGNED) {

@@ -62,13 +62,17 @@ def test_digits_on_every_core(board: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.qemu
+@pytest.mark.parametrize("toolchain", ["zig", "gcc"])
 @pytest.mark.parametrize("board", ["mps3_an547", "qemu_rv32_virt"])
-def test_digits_on_cores_only_qemu_has(board: str, tmp_path: Path) -> None:
-    program = "qemu-system-riscv32" if load_board(board).core.is_riscv else "qemu-system-arm"
-    if shutil.which(program) is None:
-        pytest.skip(f"no {program}")
-    built = tinyforge.compile(DIGITS, board=board, out=tmp_path / "build")
-    report = tinyforge.run(built.out, inputs=DIGITS_GOLDEN, reference=DIGITS_GOLDEN, samples=3)
+def test_digits_on_cores_only_qemu_has(board: str, toolchain: str, tmp_path: Path) -> None:
+    riscv = load_board(board).core.is_riscv
+    wanted = ["qemu-system-riscv32" if riscv else "qemu-system-arm"]
+    wanted += ["riscv64-unknown-elf-gcc" if riscv else "arm-none-eabi-gcc"] if toolchain == "gcc" else []
+    for program in wanted:
+        if shutil.which(program) is None:
+            pytest.skip(f"no {program}")
+    built = tinyforge.compile(DIGITS, board=board, out=tmp_path / "build", toolchain=toolchain)
+    report = tinyforge.run(built.out, inputs=DIGITS_GOLDEN, reference=DIGITS_GOLDEN, samples=3, toolchain=toolchain)
     assert report.ok, report.explanation
     assert report.arena_linked_bytes == built.info.arena_bytes
     assert 0 < report.result.arena_high_water_bytes <= built.info.arena_bytes
