@@ -110,13 +110,17 @@ def _lifetimes(wired: Wired) -> tuple[list[int], list[int]]:
 
 
 def _again(wired: Wired, read: Sequence[int]) -> tuple[list[bool], IntArray]:
-    """Layers worth recomputing: they read one tensor pixel by pixel (an expansion), or the network's input, and are no
-    reader of another such layer."""
+    """Layers worth recomputing: they read one tensor pixel by pixel (an expansion), or the network's input, their own
+    readers need several rows of them, and they are no reader of another such layer."""
     count = len(wired.facts)
+    halo = [False] * (count + 1)
+    for f, tensors in zip(wired.facts, wired.reads, strict=True):
+        for t, (stride, reach, _) in zip(tensors, f.rows, strict=False):
+            halo[t] = halo[t] or reach >= stride
     again = [False] * count
     reader = np.full(count, -1, np.int64)
     for i, (f, tensors) in enumerate(zip(wired.facts, wired.reads, strict=True)):
-        if len(tensors) != 1 or not f.rows or f.reduces or read[i + 1] >= count:
+        if len(tensors) != 1 or not f.rows or f.reduces or read[i + 1] >= count or not halo[i + 1]:
             continue
         source = tensors[0]
         pointwise = f.rows[0][:2] == (1, 0)
