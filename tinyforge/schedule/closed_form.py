@@ -16,8 +16,9 @@ import numpy.typing as npt
 from tinyforge.ir.types import IntArray
 from tinyforge.schedule.wiring import Wiring
 
-GRIDS = ((1, 0), (2, 0), (1, 8), (2, 8), (1, 4), (2, 4), (1, 2), (1, 1), (2, 1))
+GRIDS = ((1, 0), (1, 8), (1, 4), (2, 4), (1, 2), (1, 1), (2, 1))
 """Band heights and chunk widths; 0 is the whole row."""
+HEIGHTS = tuple(sorted({rows for rows, _ in GRIDS}))
 MODES = 3
 """Nothing recomputed; what costs little; whatever saves bytes."""
 LITTLE = 8
@@ -47,7 +48,7 @@ class StageTable:
     kinds: IntArray
 
 
-ENDLESS = 1 << 40
+ENDLESS = 1 << 30
 
 
 def stage_table(wiring: Wiring, fed: bool, extra_macs: float) -> StageTable:
@@ -99,16 +100,16 @@ class _Table:
         chosen = self._choose()
         nbytes, rings = self._held(chosen)
         carried = rings | self.sideways | self.far
-        pairs = [(j, i, k) for k, j in enumerate(self.ends.tolist()) for i in range(int(self.first[j]), j)]
-        last, first, end = np.array(pairs, np.int64).T
+        last, first, end = self._pairs()
         kind = self.kinds[end]
         total = self._between(nbytes * carried, kind, first, last)
         open_ = nbytes * ~carried
         inner = self._peaks(open_, first, last, end)
         summed = self.reduces[last]
         out = np.where(summed, 0, self.nbytes[last])
-        total += inner + out + w.crossing[first] + np.where(summed, self.scratch[last], 0)
-        total -= self._shared(first, last, kind)
+        total += inner
+        total += np.asarray(out + w.crossing[first] + np.where(summed, self.scratch[last], 0), np.int32)
+        total -= self._shared(first, last)
         if self.fed:
             self._feed(total, first, last, kind, carried)
         total = np.where(self.sane[:, kind], total, ENDLESS)
@@ -118,13 +119,24 @@ class _Table:
         kinds[self.ends] = self.kinds
         return _merged(lone, StageTable(first, last, flat, macs, cycles, rings, self.sideways, kinds))
 
+    def _pairs(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Last and first layers of stages, and the index of the last one in ``ends``. Layers that fit as layers into
+        what a whole input needs anyway are not worth fusing among themselves."""
+        floor = -1 if self.fed else int(self.wiring.crossing[0])
+        big = np.where(self.wiring.layer_bytes > floor, np.arange(self.count), -1)
+        latest = np.minimum(np.maximum.accumulate(big)[self.ends], self.ends - 1)
+        count = np.maximum(latest + 1 - self.first[self.ends], 0)
+        end = np.repeat(np.arange(len(self.ends)), count)
+        first = self.first[self.ends][end] + np.arange(len(end)) - np.repeat(np.cumsum(count) - count, count)
+        return self.ends[end], first, end
+
     def _layer_columns(self) -> StageTable:
         """Layers on whole tensors."""
         w = self.wiring
         least = int(w.read[0]) + 1 if self.fed else 0
         layers = np.arange(least, self.count)
         ways = MODES * len(GRIDS)
-        nbytes = np.full((ways, len(layers)), ENDLESS, np.int64)
+        nbytes = np.full((ways, len(layers)), ENDLESS, np.int32)
         nbytes[0] = w.layer_bytes[least:]
         macs = np.broadcast_to(self.macs[least:].astype(np.float64), nbytes.shape)
         cycles = np.broadcast_to(self.own_cycles[least:], nbytes.shape)
@@ -190,7 +202,7 @@ class _Table:
         again = np.where(self.over_again, self._ring(self.need_again), self.need_again * self.need_c * self.pixel)
         nbytes = np.where(chosen, window, np.where(feeds, again, usual))
         rings = ~chosen & np.where(feeds, self.over_again, self.over_r)
-        return np.asarray(nbytes, np.int64), np.asarray(rings)
+        return np.asarray(nbytes, np.int32), np.asarray(rings)
 
     def _between(self, terms: IntArray, kind: IntArray, first: IntArray, last: IntArray) -> IntArray:
         """Sums of terms of layers first..last-1."""
@@ -201,16 +213,15 @@ class _Table:
     def _peaks(self, open_: IntArray, first: IntArray, last: IntArray, end: IntArray) -> IntArray:
         """The most that is alive in one step beside what is carried."""
         before = np.concatenate([np.zeros_like(open_[..., :1]), open_[..., :-1]], axis=-1)
-        middle = (before + open_ + self.scratch)[..., self.kinds, :]
-        inside = np.arange(self.count) < self.ends[:, None]
-        middle = np.where(inside, middle, 0)
+        middle = (before + open_ + self.scratch.astype(np.int32))[..., self.kinds, :]
+        middle *= np.arange(self.count) < self.ends[:, None]
         running = np.maximum.accumulate(middle[..., ::-1], axis=-1)[..., ::-1]
         kind = self.kinds[end]
         at_end = before[..., kind, last] + np.where(self.reduces[last], self.nbytes[last], self.scratch[last])
         at_start = open_[..., kind, first] + self.scratch[first]
-        return np.asarray(np.maximum(np.maximum(running[..., end, first + 1], at_end), at_start))
+        return np.asarray(np.maximum(np.maximum(running[..., end, first + 1], at_end), at_start), np.int32)
 
-    def _shared(self, first: IntArray, last: IntArray, kind: IntArray) -> IntArray:
+    def _shared(self, first: IntArray, last: IntArray) -> IntArray:
         """(m, g, pairs): bytes of an input dying in the stage that its output may take over."""
         w = self.wiring
         tensor = w.main[first]
@@ -223,8 +234,8 @@ class _Table:
         low = np.stack([w.rows.low[tensor] - base, w.rows.low_again[tensor] - base])
         updated = self._updated(tensor, first, last)
         low[:, updated] = (w.rows.ahead[tensor] - base)[updated]
-        rows = np.array([g[0] for g in GRIDS])[:, None]
-        low, advance, bands = low[:, None, :], rows * steps, self.bands[:, kind, 0]
+        rows = np.array(HEIGHTS)[:, None]
+        low, advance, bands = low[:, None, :], rows * steps, -(-height // rows)
         turn = np.clip(-(low // np.maximum(advance, 1)), 0, bands - 1)
         distance = np.zeros_like(turn)
         for band in (np.zeros_like(turn), turn, np.maximum(turn - 1, 0), np.broadcast_to(bands - 1, turn.shape)):
@@ -233,7 +244,7 @@ class _Table:
         shared = size + out - np.maximum(out, distance + size)
         fed = self.fed & (tensor == 0)
         shared = np.where((size > 0) & (w.read[tensor] <= last) & ~self.reduces[last] & ~fed, shared, 0)
-        return np.asarray(shared[[0, *[1] * (MODES - 1)]])
+        return np.asarray(shared[[0, *[1] * (MODES - 1)]][:, [HEIGHTS.index(g[0]) for g in GRIDS]], np.int32)
 
     def _updated(self, tensor: IntArray, first: IntArray, last: IntArray) -> BoolArray:
         """Whether the stage's last layer works in place on what its first one reads."""

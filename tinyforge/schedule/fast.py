@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
-from tinyforge.schedule.closed_form import ENDLESS, FloatArray, StageTable, layer_cycles, stage_table
+from tinyforge.schedule.closed_form import ENDLESS, GRIDS, MODES, FloatArray, StageTable, layer_cycles, stage_table
 from tinyforge.schedule.facts import graph_facts
 from tinyforge.schedule.options import Options
 from tinyforge.schedule.shape import NetworkShape, wire
@@ -103,17 +103,18 @@ class Fast:
     def _smallest(self) -> Choice | None:
         """Least bytes within the limits of work, to a factor CLOSE, then the fastest of that size. The limit of cycles
         is let go where nothing keeps it."""
-        low = self._least_bytes()
+        low = self._least_bytes(MODES)
         if low >= ENDLESS:
             return None
         best = self._within(low)
         if best is not None:
             return best
-        high = int(self.table.nbytes[0].max(initial=0, where=self.table.nbytes[0] < ENDLESS))
-        best = self._within(high)
+        high = self._least_bytes(1)
+        best = self._within(high) or self._within(ENDLESS - 1)
         if best is None and math.isfinite(self.most_cycles):
             self.most_cycles = math.inf
             return self._smallest()
+        high = best.nbytes if best else low
         while best is not None and high > CLOSE * low:
             middle = int(math.sqrt(low * high))
             found = self._within(middle)
@@ -123,10 +124,10 @@ class Fast:
                 best, high = found, min(middle, found.nbytes)
         return best
 
-    def _least_bytes(self) -> int:
-        """The least peak that any path has, whatever it computes."""
+    def _least_bytes(self, modes: int) -> int:
+        """The least peak that any path has in the first ``modes`` modes, whatever it computes."""
         table = self.table
-        least = table.nbytes.min(axis=0).tolist()
+        least = table.nbytes[: modes * len(GRIDS)].min(axis=0).tolist()
         best = [0] + [ENDLESS] * len(self.wiring.wired.facts)
         for first, last, nbytes in zip(table.first.tolist(), table.last.tolist(), least, strict=True):
             peak = max(best[first], nbytes)
@@ -150,11 +151,12 @@ class Fast:
         """The path of least cost."""
         table, count = self.table, len(self.wiring.wired.facts)
         ways = cost.argmin(axis=0)
-        columns = np.arange(len(ways))
+        prices = cost[ways, np.arange(len(ways))]
+        columns = np.nonzero(prices < np.inf)[0]
         best = [0.0] + [math.inf] * count
         via = [-1] * (count + 1)
-        steps = zip(table.first.tolist(), table.last.tolist(), cost[ways, columns].tolist(), strict=True)
-        for column, (first, last, price) in enumerate(steps):
+        ends = (table.first[columns], table.last[columns], prices[columns], columns)
+        for first, last, price, column in zip(*(v.tolist() for v in ends), strict=True):
             total = best[first] + price
             if total < best[last + 1]:
                 best[last + 1], via[last + 1] = total, column

@@ -71,8 +71,9 @@ def make_wiring(wired: Wired) -> Wiring:
     rows = _axis([f.rows for f in facts], wired, again)
     cols = _axis([f.cols for f in facts], wired, [False] * count)
     crossing = _crossing(read, nbytes)
+    root = _roots(wired)
     saved = [
-        max((s for t, s in zip(r, f.saves, strict=True) if read[t] == i and nbytes[t]), default=0)
+        max((s for t, s in zip(r, f.saves, strict=True) if read[root[t]] == i and nbytes[root[t]]), default=0)
         for i, (f, r) in enumerate(zip(facts, reads, strict=True))
     ]
     scratch = np.array([f.scratch for f in facts], np.int64)
@@ -89,6 +90,15 @@ def make_wiring(wired: Wired) -> Wiring:
         layer_bytes=crossing + np.array(nbytes[1:], np.int64) + scratch - np.array(saved, np.int64),
         main=np.array([r[0] if r else 0 for r in reads], np.int64),
     )
+
+
+def _roots(wired: Wired) -> list[int]:
+    """For each tensor the one whose bytes it is."""
+    root = list(range(len(wired.facts) + 1))
+    for i, (f, tensors) in enumerate(zip(wired.facts, wired.reads, strict=True)):
+        if f.alias and tensors:
+            root[i + 1] = root[tensors[0]]
+    return root
 
 
 def _lifetimes(wired: Wired) -> tuple[list[int], list[int]]:
