@@ -28,6 +28,7 @@ PER_CALL, PER_PIECE, NARROW = 60.0, 75.0, 0.4
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +41,7 @@ class StageTable:
 
     first: IntArray
     last: IntArray
-    nbytes: IntArray
+    nbytes: Bytes
     macs: FloatArray
     cycles: FloatArray
     rings: BoolArray
@@ -112,8 +113,8 @@ class _Table:
         total -= self._shared(first, last)
         if self.fed:
             self._feed(total, first, last, kind, carried)
-        total = np.where(self.sane[:, kind], total, ENDLESS)
-        flat = total.reshape(MODES * len(GRIDS), -1)
+        kept = np.asarray(np.where(self.sane[:, kind], total, ENDLESS), np.int32)
+        flat = kept.reshape(MODES * len(GRIDS), -1)
         macs, cycles = self._work(chosen, first, last, kind)
         kinds = np.zeros(self.count, np.int64)
         kinds[self.ends] = self.kinds
@@ -136,7 +137,7 @@ class _Table:
         least = int(w.read[0]) + 1 if self.fed else 0
         layers = np.arange(least, self.count)
         ways = MODES * len(GRIDS)
-        nbytes = np.full((ways, len(layers)), ENDLESS, np.int32)
+        nbytes: Bytes = np.full((ways, len(layers)), ENDLESS, np.int32)
         nbytes[0] = w.layer_bytes[least:]
         macs = np.broadcast_to(self.macs[least:].astype(np.float64), nbytes.shape)
         cycles = np.broadcast_to(self.own_cycles[least:], nbytes.shape)

@@ -46,7 +46,7 @@ def _result(graph: Graph, calls: Sequence[KernelCall], fast: Fast, best: Choice,
     @cache
     def planned() -> Planned:
         used = tuple(_slimmest(graph, i, call) if slim else call for i, call in enumerate(calls))
-        return Planned(plan_memory(graph, schedule, used, effort=4000), used)
+        return Planned(plan_memory(graph, schedule, used, effort=4000, moves=True), used)
 
     table = fast.table
     stages = tuple(
