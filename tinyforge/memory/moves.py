@@ -11,20 +11,28 @@ from tinyforge.memory.planner import Packing, pack
 if TYPE_CHECKING:
     from tinyforge.memory.plan import Demand
 
+TRIES = 6
+"""Moves in a row that could not be left out, before the rest is kept."""
 
-def with_moves(demand: Demand, packing: Packing, effort: int) -> tuple[Demand, Packing]:
-    """``demand`` and ``packing``, or with moves where that needs fewer bytes. Deterministic."""
+
+def with_moves(demand: Demand, packing: Packing, effort: int, below: int | None = None) -> tuple[Demand, Packing]:
+    """``demand`` and ``packing``, or with moves where that needs fewer bytes (than ``below`` too). Deterministic."""
     cuts = one_a_step(demand)
     best = _moved(demand, cuts, effort) if cuts else (demand, packing)
-    if best[1].arena_bytes >= packing.arena_bytes:
+    if best[1].arena_bytes >= min(packing.arena_bytes, below or packing.arena_bytes):
         return demand, packing
+    failed = 0
     for block in sorted(cuts, key=lambda i: (-demand.blocks[i].size, i)):
         if block not in cuts:
             continue
         fewer = {i: step for i, step in cuts.items() if i != block and i in best[0].moving(best[1])}
         trial = _moved(demand, fewer, effort)
         if trial[1].arena_bytes <= best[1].arena_bytes:
-            cuts, best = fewer, trial
+            cuts, best, failed = fewer, trial, 0
+        else:
+            failed += 1
+        if failed >= TRIES:
+            break
     return best
 
 

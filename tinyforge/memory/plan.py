@@ -94,7 +94,7 @@ def _plan(demand: Demand, effort: int, below: int | None, moves: bool) -> Memory
 
 def _moved(demand: Demand, packing: Packing, effort: int, below: int | None) -> tuple[Demand, Packing]:
     """With moves, or without them where a longer search does as well."""
-    moved = with_moves(demand, packing, effort // 8)
+    moved = with_moves(demand, packing, effort // 8, below)
     if moved[1].arena_bytes <= packing.lower_bound:
         return moved
     still = pack(demand.blocks, demand.overlaps, effort=effort, below=below)

@@ -13,7 +13,10 @@ from tinyforge.memory.plan import plan_memory
 from tinyforge.ops.base import Op
 from tinyforge.schedule.closed_form import GRIDS
 from tinyforge.schedule.fast import Choice, Fast, wire_graph
+from tinyforge.schedule.network import Path
 from tinyforge.schedule.options import Options, Planned, ScheduleResult, StageCost
+from tinyforge.schedule.space import Space
+from tinyforge.schedule.stage_cost import Edge, Link
 
 COLUMNS_CACHED = TensorMode(Halo.RECOMPUTE, Halo.CACHE)
 
@@ -38,6 +41,24 @@ def fast_answer(
             f"boards --sram {-(-best.nbytes // 1024)}K"
         )
     return _result(graph, calls, fast, best, slim)
+
+
+def as_path(space: Space, fast: Fast, best: Choice) -> Path:
+    """The fast level's choice among the stages of the full one."""
+    table, ids = fast.table, {name: i for i, name in enumerate(space.names)}
+    edges = []
+    for column, way in zip(best.columns, best.ways, strict=True):
+        first, last = int(table.first[column]), int(table.last[column])
+        figures = int(table.nbytes[way, column]), round(table.macs[way, column]), float(table.cycles[way, column])
+        if first == last:
+            edges.append(Edge(first, last, *figures, 0, 0, None))
+            continue
+        stage = _stage(space.graph, fast, first, last, way)
+        modes: Link | None = None
+        for name, mode in stage.modes:
+            modes = Link(ids[name], mode, modes)
+        edges.append(Edge(first, last, *figures, stage.patch_h, stage.patch_w, modes))
+    return Path(tuple(edges))
 
 
 def _result(graph: Graph, calls: Sequence[KernelCall], fast: Fast, best: Choice, slim: bool) -> ScheduleResult:

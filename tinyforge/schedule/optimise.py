@@ -16,7 +16,8 @@ from tinyforge.memory.plan import plan_memory
 from tinyforge.ops.stage_windows import executed_macs, walk_stage
 from tinyforge.schedule.estimate import Costs, stage_estimates
 from tinyforge.schedule.explain import explain, refusal, too_slow
-from tinyforge.schedule.fast_answer import fast_answer
+from tinyforge.schedule.fast import Fast, wire_graph
+from tinyforge.schedule.fast_answer import as_path, fast_answer
 from tinyforge.schedule.kernels import Kernels, kernels
 from tinyforge.schedule.network import (
     Edges,
@@ -39,6 +40,8 @@ __all__ = ["OBJECTIVES", "SCHEDULES", "Options", "ScheduleResult", "optimise"]
 NO_LIMIT = 1 << 62
 FINALISTS = 8
 """Paths that are planned exactly, at most."""
+SLACK = 16
+"""Part of the bytes looked for that stages may be larger."""
 MOST_EXTRA = 1.5
 """Factor above which nothing is looked for where no factor is given: more recomputation never paid."""
 
@@ -106,6 +109,7 @@ class _Search:
         self.cycles = cycle_limit(self.space, options)
         self.considered = 1
         self.edges: Edges | None = None
+        self.guess: Path | None = None
         self.bound = 0
 
     def _layers(self) -> Path:
@@ -161,16 +165,35 @@ class _Search:
         path = smallest(self.space, few, most, self.cycles) or smallest(self.space, few, most)
         self.considered += few.considered
         self.edges = few
-        if self.options.level == "full":
-            limit = path.nbytes if path else start
-            self.edges = all_edges(self.space, Limits(limit + limit // 16, extra, fed=self.fed))
-            self.considered += self.edges.considered
-        best = self._finalist(self.edges, few, most)
+        self.edges = self._all_edges(path.nbytes if path else start, extra)
+        best = self._or_guess(self._finalist(self.edges, few, most), most)
         if self.base and self.kernels and (best is None or best.cycles > self.cycles):
             return self._answer(self._layers(), effort=20_000, calls=self.kernels.fast)
         if self.base and (best is None or best.nbytes >= self.base.nbytes):
             return self.base
         return best
+
+    def _all_edges(self, limit: int, extra: int) -> Edges:
+        """Stages for a path of at most ``limit`` bytes, or what the fast level needs; some larger ones, as plans do."""
+        fast = Fast(wire_graph(self.graph, self.calls), self.options, None)
+        guess = fast.choose()
+        self.guess = as_path(self.space, fast, guess) if guess else None
+        for size in (min(guess.nbytes, limit) if guess else limit, limit):
+            edges = all_edges(self.space, Limits(size + size // SLACK, extra, fed=self.fed))
+            self.considered += edges.considered
+            if smallest(self.space, edges, self._most_macs(), self.cycles) is not None:
+                break
+        return edges
+
+    def _or_guess(self, best: _Answer | None, most: float) -> _Answer | None:
+        """``best``, or what the fast level found where its plan turns out smaller."""
+        if self.guess is None:
+            return best
+        answer = self._answer(self.guess, effort=4000, below=best.nbytes if best else None)
+        if answer.macs > most or (best and answer.nbytes >= best.nbytes):
+            return best
+        answer = self._grown(answer, answer.nbytes)
+        return answer if answer.cycles <= self.cycles or best is None else best
 
     def _promising(self, edges: Edges, few: Edges, most: float) -> tuple[Path | None, Edges, float]:
         """The path of least bytes, the edges it is made of, and the limit of cycles it keeps."""
@@ -203,7 +226,7 @@ class _Search:
                 if schedule in seen:
                     continue
                 seen.add(schedule)
-                answer = self._answer(candidate, effort=4000)
+                answer = self._answer(candidate, effort=4000, below=best.nbytes if best else None)
                 if answer.macs > most or (best and answer.nbytes >= best.nbytes):
                     continue
                 answer = self._grown(answer, max(size, answer.nbytes))
@@ -267,11 +290,13 @@ class _Search:
             return self.base
         return best
 
-    def _answer(self, path: Path, effort: int, calls: tuple[KernelCall, ...] | None = None) -> _Answer:
+    def _answer(
+        self, path: Path, effort: int, calls: tuple[KernelCall, ...] | None = None, below: int | None = None
+    ) -> _Answer:
         calls = calls or self.calls
         schedule = path.schedule(self.space, self.fed)
         moves = self.options.schedule == "auto" and any(isinstance(s, FusedStage) for s in schedule.stages)
-        plan = plan_memory(self.graph, schedule, calls, effort=effort, moves=moves)
+        plan = plan_memory(self.graph, schedule, calls, effort=effort, below=below, moves=moves)
         macs = 0
         for stage in schedule.stages:
             if isinstance(stage, FusedStage):
@@ -286,8 +311,6 @@ class _Search:
             return "layer by layer"
         if self.options.schedule == "patch":
             return "layer by layer; a patch-based first stage and layers"
-        if self.options.level == "fast":
-            return "stages of bands of 1 row, whole or in chunks of 4 or 8 columns, all halos cached; layers"
         return (
             "stages of bands of 1 to 8 rows, whole or in chunks of 1 to 8 columns, halos cached or recomputed per "
             "tensor; layers; costs by closed forms"
