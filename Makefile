@@ -10,11 +10,11 @@ JOBS   ?= 2
 MODELS ?= ../shared/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check golden bench clean
+.PHONY: help setup demo test test-all check golden bench clean
 
 help: ## print this list
 	@echo "make targets:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-10s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-10s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "tinyforge needs python3 >= 3.10: make PYTHON=python3.12 ..."; exit 1; }
@@ -33,6 +33,9 @@ docs/demo.svg: $(READY) examples/digits/demo.py
 
 test: check ## lint, types and all tests (what continuous integration runs)
 	$(BIN)/python -m pytest -n $(JOBS)
+
+test-all: check ## the long tests too: every operator on every core, every board, every flashing tool (an hour or more)
+	$(BIN)/python -m pytest -n $(JOBS) -m ""
 
 check: $(READY) ## lint and types only
 	$(BIN)/ruff check .

@@ -117,7 +117,7 @@ def test_stm32loader_refuses_another_chip_before_it_writes(
     assert set(loader.flash.data) == {0xFF}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["protected", "power cut while erasing", "power cut while writing", "deaf"])
 def test_stm32loader_faults_end_clearly_and_the_next_flash_succeeds(
     tmp_path: Path, quiet_pty: None, boot_loader: Callable[..., Stm32BootLoader], fault: str
@@ -172,7 +172,7 @@ def test_pyocd_writes_what_then_boots(tmp_path: Path, probe: Callable[..., Probe
     answers_in_qemu(firmware, flash.content(report.image_bytes), tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["wrong chip", "locked", "power cut while erasing", "power cut while writing"])
 def test_pyocd_faults_end_clearly_and_the_next_flash_succeeds(
     tmp_path: Path, probe: Callable[..., ProbeServer], fault: str
@@ -225,7 +225,7 @@ def test_esptool_refuses_another_chip(esp: tuple[Firmware, EspRom]) -> None:
     assert set(rom.flash.data) == {0xFF}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["locked", "power cut while erasing", "power cut while writing"])
 def test_esptool_faults_end_clearly_and_the_next_flash_succeeds(esp: tuple[Firmware, EspRom], fault: str) -> None:
     firmware, rom = esp
@@ -248,7 +248,7 @@ CYCLES = int(os.environ.get("TINYFORGE_FLASH_CYCLES", "3"))
 @needs_qemu
 @needs_gdb
 @pytest.mark.qemu
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["stm32loader", "pyocd", "gdb", "uf2", "emulated"])
 def test_cycles_of_flashing_and_running(
     tmp_path: Path,

@@ -47,7 +47,7 @@ def kws(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", WITH_FIRMWARE)
 def test_kws_builds_without_a_warning_on_every_board(kws: Path, name: str) -> None:
     """Warnings are errors in every object; what fits is linked by both compilers."""
@@ -93,7 +93,7 @@ def test_the_same_binary_runs_in_qemu(tmp_path: Path, name: str) -> None:
 
 @needs_qemu
 @pytest.mark.qemu
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", IN_QEMU)
 def test_kws_is_exact_over_tcp_and_pty(kws: Path, name: str) -> None:
     board = load_board(name)
@@ -125,7 +125,7 @@ def on_its_chip(firmware: Firmware) -> ChipMachine:
     return machine
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", [board.name for board in BOARDS if board.is_hardware and board.bsp_dir is not None])
 def test_kws_is_exact_on_the_model_of_every_chip(kws: Path, name: str) -> None:
     """Start-up, protocol and network run as on the hardware, no rule of the manual broken."""

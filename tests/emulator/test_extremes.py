@@ -57,7 +57,7 @@ def check(cases: Sequence[Case], board: str, folder: Path) -> None:
             assert_equal([g[number] for g in got], expected, case, f"{board}, sample {number}")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("board", BOARDS)
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__)
 def test_extreme_values(suite: type[OpConformance], board: str, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def run_exactly(built: CompileResult, recorded: Path) -> int:
     return report.result.instructions
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ROWS)
 def test_row_fed_as_built(name: str, tmp_path: Path) -> None:
     model, recorded = shared_model(name), golden(name)
@@ -90,7 +90,7 @@ def mobilenet(width: float, resolution: int) -> bytes:
     return content
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("width", "resolution", "most"), MOBILENETS)
 def test_mobilenet_v2(width: float, resolution: int, most: int, tmp_path: Path) -> None:
     content = mobilenet(width, resolution)

@@ -66,7 +66,7 @@ def test_a_wrong_second_pass_is_named(tmp_path: Path) -> None:
     assert "(pass 2)" in again.name
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("fed", "most"), [("rows", 100_000), ("whole", 200_000)])
 def test_the_large_model(fed: str, most: int, tmp_path: Path) -> None:
     """Without two passes it needs 228,320 B fed by rows."""

@@ -30,7 +30,7 @@ def test_objectives_keep_their_meaning(objective: str, trials: list[Trial], best
     assert _best(trials, objective) is trials[best]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_best_is_built_and_measurements_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"board": "emulated_m4", "sram": "10K"}
     first = tune(DIGITS, out=tmp_path / "first", **options)

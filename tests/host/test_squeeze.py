@@ -45,7 +45,7 @@ def batch(seed: int) -> tuple[list[Job], list[Array]]:
     return jobs, expected
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(i, marks=pytest.mark.slow) for i in range(1, 20))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(i, marks=pytest.mark.long) for i in range(1, 20))])
 def test_generated_c_equals_whole_layers(seed: int, tmp_path: Path) -> None:
     jobs, expected = batch(seed)
     assert sum(any(node.repeats for node in job.graph.nodes) for job in jobs) >= 3

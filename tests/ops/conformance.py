@@ -6,7 +6,7 @@
 
 Checked, integer for integer: infer gives the declared shapes; LiteRT's reference kernels == compute; compute on random
 windows == the slice of the whole; the C kernel natively under UBSan == compute, portable and with emulated DSP
-instructions, in buffers of its own and, where the kernel allows it, in place, and in random patches; the firmware of
+instructions, in buffers of its own and, where the kernel allows it, in place, and in random patches; the firmware of emulated
 seven emulated cores == compute (marked slow).
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from tests.c_host import HostModels, layerwise, stacked_plan
-from tests.ops.merged import BOARDS, emulate, has_variant, in_place_plan, merged, patches
+from tests.ops.merged import BOARDS, MORE_BOARDS, emulate, has_variant, in_place_plan, merged, patches
 from tests.tflite_writer import litert_outputs, write_tflite
 from tinyforge.ir.graph import Graph, Node, Tensor
 from tinyforge.ir.program import Isa
@@ -213,7 +213,7 @@ class OpConformance:
         self._compare(outputs, chosen, variant)
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("board", BOARDS)
+    @pytest.mark.parametrize("board", [*BOARDS, *(pytest.param(b, marks=pytest.mark.long) for b in MORE_BOARDS)])
     def test_emulator(self, board: str, suite: list[Case], expected: list[list[Array]], tmp_path: Path) -> None:
         chosen = [(c, e) for c, e in zip(suite, expected, strict=True) if not c.no_c]
         if not chosen:

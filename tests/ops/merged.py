@@ -23,15 +23,10 @@ from tinyforge.ops.stage_windows import stage_nodes, walk_stage
 from tinyforge.target import load_board
 from tinyforge.toolchain.firmware import build_firmware
 
-BOARDS = (
-    "emulated_m0plus",
-    "emulated_m3",
-    "emulated_m4",
-    "emulated_m7",
-    "emulated_m33",
-    "mps3_an547",
-    "qemu_rv32_virt",
-)
+BOARDS = ("emulated_m0plus", "emulated_m7", "mps3_an547")
+"""One a kind of kernel: Armv6-M's, DSP, Helium."""
+MORE_BOARDS = ("emulated_m3", "emulated_m4", "emulated_m33", "qemu_rv32_virt")
+"""Cores that run the same kernels, or the portable ones, which the host runs too."""
 
 
 def merged(graphs: Sequence[Graph]) -> Graph:

@@ -16,7 +16,7 @@ import pytest
 from tests.guards.source import ROOT
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(not all(map(find_spec, ("tensorflow", "optuna", "sklearn"))), reason="needs tinyforge[search]"),
 ]
 
