@@ -31,7 +31,7 @@ demo: $(READY) ## compile the digit classifier, flash the emulated board, check 
 docs/demo.svg: $(READY) examples/digits/demo.py
 	$(BIN)/python examples/digits/demo.py --svg $@
 
-test: check ## lint, types and all tests (what continuous integration runs)
+test: check ## lint, types and tests (what continuous integration runs)
 	$(BIN)/python -m pytest -n $(JOBS)
 
 test-all: check ## the long tests too: every operator on every core, every board, every flashing tool (an hour or more)

@@ -6,8 +6,8 @@
 
 Checked, integer for integer: infer gives the declared shapes; LiteRT's reference kernels == compute; compute on random
 windows == the slice of the whole; the C kernel natively under UBSan == compute, portable and with emulated DSP
-instructions, in buffers of its own and, where the kernel allows it, in place, and in random patches; the firmware of emulated
-seven emulated cores == compute (marked slow).
+instructions, in buffers of its own and, where the kernel allows it, in place, and in random patches; the firmware
+of emulated cores == compute (marked slow, or long).
 """
 
 from __future__ import annotations
