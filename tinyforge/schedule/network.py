@@ -61,6 +61,9 @@ class EdgeArrays(NamedTuple):
     cycles: FloatArray
 
 
+MOST_CORNERS = 12
+"""Paths between the fastest and the leanest that are looked at."""
+
 Key = Callable[[EdgeArrays], tuple[FloatArray, FloatArray]]
 
 
@@ -182,14 +185,33 @@ def shortest(space: Space, edges: Edges, limit: int, key: Key) -> Path | None:
 
 
 def within(space: Space, edges: Edges, limit: int, most_macs: float, most_cycles: float) -> Path | None:
-    """A path within ``limit`` bytes and both limits of work, the fastest or the one of fewest MACs."""
-    for key in (by_cycles, by_macs):
-        path = shortest(space, edges, limit, key)
-        if path is None:
+    """A path within ``limit`` bytes and both limits of work: the fastest, the one of fewest MACs, or one between them.
+
+    Those between are the corners of the convex hull of (MACs, cycles): each is the shortest path for some price of a
+    MAC in cycles, and the line through two corners gives the price that finds the next. A path that lies above the
+    hull is not found.
+    """
+    fast, lean = (shortest(space, edges, limit, key) for key in (by_cycles, by_macs))
+    if fast is None or lean is None or fast.cycles > most_cycles or lean.macs > most_macs:
+        return None
+    for _ in range(MOST_CORNERS):
+        if fast.macs <= most_macs:
+            return fast
+        if lean.cycles <= most_cycles:
+            return lean
+        price = (lean.cycles - fast.cycles) / (fast.macs - lean.macs)
+        path = shortest(space, edges, limit, _priced(price))
+        if path is None or path.cycles + price * path.macs >= (fast.cycles + price * fast.macs) * (1 - 1e-9):
             return None
-        if path.macs <= most_macs and path.cycles <= most_cycles:
-            return path
+        fast, lean = (fast, path) if path.macs <= most_macs else (path, lean)
     return None
+
+
+def _priced(price: float) -> Key:
+    def key(e: EdgeArrays) -> tuple[FloatArray, FloatArray]:
+        return e.cycles + price * e.macs, e.macs
+
+    return key
 
 
 def smallest(space: Space, edges: Edges, most_macs: float, most_cycles: float = math.inf) -> Path | None:
