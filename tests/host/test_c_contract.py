@@ -24,7 +24,7 @@ from tinyforge.toolchain.compiler import CompileOptions, Compiler
 from tinyforge.toolchain.native import native_compiler
 
 BOARDS = ("emulated_m0plus", "emulated_m4", "emulated_m7", "emulated_m33")
-SYSTEM_HEADERS = {"stdint.h", "stddef.h", "string.h", "arm_acle.h", "math.h"}
+SYSTEM_HEADERS = {"stdint.h", "stddef.h", "string.h", "arm_acle.h", "arm_mve.h", "math.h"}
 
 
 def write(name: str, folder: Path) -> list[Path]:

@@ -98,7 +98,7 @@ def layer_facts(
 def stand_in(name: str, shape: tuple[int, ...], dtype: DType, constant: bool = False) -> Tensor:
     """A tensor of that shape; a constant's content takes no memory."""
     quant = Quant((1.0,), (0,))
-    data = np.broadcast_to(np.zeros(1, dtype.numpy), shape) if constant else None
+    data = np.broadcast_to(np.zeros((), dtype.numpy), shape) if constant else None
     return Tensor(name, TensorType(shape, dtype, quant), data)
 
 
