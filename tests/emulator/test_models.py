@@ -89,7 +89,7 @@ HELIUM_LIMITS = {
 
 @pytest.mark.slow
 @pytest.mark.qemu
-@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in MLPERF else pytest.mark.long) for n in COMPILED])
 def test_helium(name: str, tmp_path: Path) -> None:
     if shutil.which("qemu-system-arm") is None:
         pytest.skip("no qemu-system-arm")

@@ -39,6 +39,8 @@ from tinyforge.schedule.stage_cost import Limits
 __all__ = ["OBJECTIVES", "SCHEDULES", "Options", "ScheduleResult", "optimise"]
 
 NO_LIMIT = 1 << 62
+LOOSE, MUCH_LESS = 1.15, 0.8
+"""Cycles over the limit, and share of the bytes, at which paths beyond the limit of cycles are looked at."""
 FINALISTS = 8
 """Paths that are planned exactly, at most."""
 SLACK = 16
@@ -209,13 +211,34 @@ class _Search:
         return None, edges, math.inf
 
     def _finalist(self, edges: Edges, few: Edges, most: float) -> _Answer | None:
-        """The best of the exact plans of the paths that promise least: fewest bytes within the limits of work, or the
-        fewest cycles where none keeps theirs. Looks until none left can be better."""
-        sizes = sorted({*edges.sizes(), *few.sizes()})
+        """The best of the exact plans of the paths that promise least within the limits of work.
+
+        Stages are costed with the kernels of least scratch; the plan gets faster ones back. So where paths a little
+        over the limit of cycles promise much less, some are planned too: those that recompute nothing, which are the
+        ones whose plans may keep it."""
         path, source, cycles = self._promising(edges, few, most)
         if path is None:
             return None
         self.bound = path.nbytes
+        best = self._planned(path, source, cycles, most)
+        if self.cycles == math.inf:
+            return best
+        limit, loose = best.nbytes if best else path.nbytes, LOOSE * self.cycles
+        over = smallest(self.space, edges, most, loose)
+        if over is None or (cycles < math.inf and over.nbytes > MUCH_LESS * limit):
+            return best
+        self.bound = min(self.bound, over.nbytes)
+        cached = all_edges(self.space, Limits(limit + limit // SLACK, 0, fed=self.fed))
+        self.considered += cached.considered
+        over = smallest(self.space, cached, most, loose)
+        other = self._planned(over, cached, loose, most) if over else None
+        better = other and other.cycles <= self.cycles and (best is None or other.nbytes < best.nbytes)
+        return other if better else best
+
+    def _planned(self, path: Path, source: Edges, cycles: float, most: float) -> _Answer | None:
+        """The best exact plan of paths from ``path`` on: fewest bytes within the limits of work, or the fewest cycles
+        where none keeps theirs. Looks until none left can be better."""
+        sizes = source.sizes()
         best: _Answer | None = None
         slow: _Answer | None = None
         seen: set[Schedule] = set()
