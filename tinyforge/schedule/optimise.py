@@ -167,7 +167,6 @@ class _Search:
         few = few_edges(self.space, Limits(start, extra, fed=self.fed))
         path = smallest(self.space, few, most, self.cycles) or smallest(self.space, few, most)
         self.considered += few.considered
-        self.edges = few
         self.edges = self._all_edges(path.nbytes if path else start, extra)
         best = self._or_guess(self._finalist(self.edges, few, most), most)
         if self.base and self.kernels and (best is None or best.cycles > self.cycles):

@@ -68,6 +68,43 @@ def zig_link_command(objects: Sequence[Path], output: Path, script: Path | None)
     return [*command, *map(str, objects), "-o", str(output)]
 
 
+def zig_object_command(target: Sequence[str], source: Path, output: Path, options: CompileOptions) -> list[str]:
+    """Compile one source with the wheel's clang; ``target``: the flags that name the core."""
+    zig = zig_path()
+    headers = ["-nostdinc", "-isystem", str(zig.parent / "lib" / "include"), "-isystem", str(firmware_dir() / "libc")]
+    command = [str(zig), "clang", *target, *CODE_FLAGS, *options.common_flags(), *headers]
+    return [*command, "-c", str(source), "-o", str(output)]
+
+
+def gcc_object_command(
+    path: str, target: Sequence[str], source: Path, output: Path, options: CompileOptions
+) -> list[str]:
+    """Compile one source with the GCC at ``path``; freestanding headers, hosted builtins."""
+    command = [path, *target, *CODE_FLAGS, "-ffreestanding", "-fbuiltin", *options.common_flags()]
+    return [*command, "-isystem", str(firmware_dir() / "libc"), "-c", str(source), "-o", str(output)]
+
+
+def gcc_link_command(
+    path: str, target: Sequence[str], objects: Sequence[Path], output: Path, script: Path | None
+) -> list[str]:
+    """Link firmware with GNU ld; libgcc gives what the core lacks."""
+    command = [path, *target, "-nostdlib", "-nostartfiles", "-Wl,--gc-sections"]
+    command += ["-Wl,--entry=Reset_Handler", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments"]
+    command += ["-T", str(script), f"-Wl,-Map={output.with_suffix('.map')}"]
+    return [*command, *map(str, objects), "-lgcc", "-o", str(output)]
+
+
+def find_gcc(program: str, package: str) -> str:
+    """Path of a GCC. Raises ToolMissing with the Debian package that brings it."""
+    path = shutil.which(program)
+    if path is None:
+        raise ToolMissing(
+            f"{program} was not found; install it (apt install {package}) "
+            "or use --toolchain zig, which comes with tinyforge"
+        )
+    return path
+
+
 def _fpu(board: Board) -> str | None:
     """Name of the floating-point unit for -mfpu, None without one."""
     if not board.has("fpu"):
@@ -112,24 +149,7 @@ class ZigArm:
 
     def object_command(self, source: Path, output: Path, options: CompileOptions) -> list[str]:
         """Compile one source."""
-        zig = zig_path()
-        return [
-            str(zig),
-            "clang",
-            *self._target_flags(),
-            "-mthumb",
-            *CODE_FLAGS,
-            *options.common_flags(),
-            "-nostdinc",
-            "-isystem",
-            str(zig.parent / "lib" / "include"),
-            "-isystem",
-            str(firmware_dir() / "libc"),
-            "-c",
-            str(source),
-            "-o",
-            str(output),
-        ]
+        return zig_object_command([*self._target_flags(), "-mthumb"], source, output, options)
 
     def link_command(self, objects: Sequence[Path], output: Path, script: Path | None) -> list[str]:
         """Link firmware with LLD."""
@@ -162,27 +182,11 @@ class GccArm:
 
     def object_command(self, source: Path, output: Path, options: CompileOptions) -> list[str]:
         """Compile one source; freestanding headers, hosted builtins."""
-        return [
-            self.path,
-            *self._target_flags(),
-            *CODE_FLAGS,
-            "-ffreestanding",
-            "-fbuiltin",
-            *options.common_flags(),
-            "-isystem",
-            str(firmware_dir() / "libc"),
-            "-c",
-            str(source),
-            "-o",
-            str(output),
-        ]
+        return gcc_object_command(self.path, self._target_flags(), source, output, options)
 
     def link_command(self, objects: Sequence[Path], output: Path, script: Path | None) -> list[str]:
         """Link firmware with GNU ld; libgcc gives what the core lacks."""
-        command = [self.path, *self._target_flags(), "-nostdlib", "-nostartfiles", "-Wl,--gc-sections"]
-        command += ["-Wl,--entry=Reset_Handler", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments"]
-        command += ["-T", str(script), f"-Wl,-Map={output.with_suffix('.map')}"]
-        return [*command, *map(str, objects), "-lgcc", "-o", str(output)]
+        return gcc_link_command(self.path, self._target_flags(), objects, output, script)
 
 
 def arm_compiler(board: Board, toolchain: str = "zig") -> Compiler:
@@ -194,11 +198,5 @@ def arm_compiler(board: Board, toolchain: str = "zig") -> Compiler:
         zig_path()
         return ZigArm(board)
     if toolchain == "gcc":
-        path = shutil.which("arm-none-eabi-gcc")
-        if path is None:
-            raise ToolMissing(
-                "arm-none-eabi-gcc was not found; install it (apt install gcc-arm-none-eabi) "
-                "or use --toolchain zig, which comes with tinyforge"
-            )
-        return GccArm(board, path)
+        return GccArm(board, find_gcc("arm-none-eabi-gcc", "gcc-arm-none-eabi"))
     raise UsageError(f"there is no toolchain {toolchain!r}; choose one of: {', '.join(TOOLCHAINS)}")

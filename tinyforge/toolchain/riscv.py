@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyforge.errors import ToolMissing, UsageError
-from tinyforge.paths import firmware_dir
+from tinyforge.errors import UsageError
 from tinyforge.target import Board
-from tinyforge.toolchain.arm import CODE_FLAGS, TOOLCHAINS, tool_version, zig_link_command, zig_path
+from tinyforge.toolchain.arm import (
+    TOOLCHAINS,
+    find_gcc,
+    gcc_link_command,
+    gcc_object_command,
+    tool_version,
+    zig_link_command,
+    zig_object_command,
+    zig_path,
+)
 from tinyforge.toolchain.compiler import CompileOptions, Compiler
+
+NO_TABLES = "-fno-jump-tables"
+"""Computed jumps would leave the stack bound open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +38,8 @@ class ZigRiscv:
 
     def object_command(self, source: Path, output: Path, options: CompileOptions) -> list[str]:
         """Compile one source. clang wants the CSR instructions named, which the port uses."""
-        zig = zig_path()
-        return [
-            str(zig),
-            "clang",
-            "--target=riscv32-unknown-none-elf",
-            f"-march={self.board.core.arch}_zicsr",
-            "-mabi=ilp32",
-            *CODE_FLAGS,
-            "-fno-jump-tables",  # computed jumps would leave the stack bound open
-            *options.common_flags(),
-            "-nostdinc",
-            "-isystem",
-            str(zig.parent / "lib" / "include"),
-            "-isystem",
-            str(firmware_dir() / "libc"),
-            "-c",
-            str(source),
-            "-o",
-            str(output),
-        ]
+        target = ["--target=riscv32-unknown-none-elf", f"-march={self.board.core.arch}_zicsr", "-mabi=ilp32"]
+        return zig_object_command([*target, NO_TABLES], source, output, options)
 
     def link_command(self, objects: Sequence[Path], output: Path, script: Path | None) -> list[str]:
         """Link firmware with LLD."""
@@ -73,28 +65,11 @@ class GccRiscv:
 
     def object_command(self, source: Path, output: Path, options: CompileOptions) -> list[str]:
         """Compile one source; freestanding headers, hosted builtins."""
-        return [
-            self.path,
-            *self._target_flags(),
-            *CODE_FLAGS,
-            "-fno-jump-tables",  # computed jumps would leave the stack bound open
-            "-ffreestanding",
-            "-fbuiltin",
-            *options.common_flags(),
-            "-isystem",
-            str(firmware_dir() / "libc"),
-            "-c",
-            str(source),
-            "-o",
-            str(output),
-        ]
+        return gcc_object_command(self.path, [*self._target_flags(), NO_TABLES], source, output, options)
 
     def link_command(self, objects: Sequence[Path], output: Path, script: Path | None) -> list[str]:
         """Link firmware with GNU ld; libgcc gives what the core lacks."""
-        command = [self.path, *self._target_flags(), "-nostdlib", "-nostartfiles", "-Wl,--gc-sections"]
-        command += ["-Wl,--entry=Reset_Handler", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments"]
-        command += ["-T", str(script), f"-Wl,-Map={output.with_suffix('.map')}"]
-        return [*command, *map(str, objects), "-lgcc", "-o", str(output)]
+        return gcc_link_command(self.path, self._target_flags(), objects, output, script)
 
 
 def riscv_compiler(board: Board, toolchain: str = "zig") -> Compiler:
@@ -106,11 +81,5 @@ def riscv_compiler(board: Board, toolchain: str = "zig") -> Compiler:
         zig_path()
         return ZigRiscv(board)
     if toolchain == "gcc":
-        path = shutil.which("riscv64-unknown-elf-gcc")
-        if path is None:
-            raise ToolMissing(
-                "riscv64-unknown-elf-gcc was not found; install it (apt install gcc-riscv64-unknown-elf) "
-                "or use --toolchain zig, which comes with tinyforge"
-            )
-        return GccRiscv(board, path)
+        return GccRiscv(board, find_gcc("riscv64-unknown-elf-gcc", "gcc-riscv64-unknown-elf"))
     raise UsageError(f"there is no toolchain {toolchain!r}; choose one of: {', '.join(TOOLCHAINS)}")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tinyforge.device.flash.flasher import FlashJob
 from tinyforge.errors import DeviceError
 
 
@@ -30,6 +31,11 @@ def read_text(path: Path) -> str:
         return path.read_bytes()[:4096].decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def copy_command(job: FlashJob, suffix: str, drive: Path | None) -> tuple[str, ...]:
+    """The copy in words; the board's label stands for a drive that is not mounted."""
+    return "cp", str(job.file(suffix)), str(drive if drive is not None else f"<drive {job.board.tools.volume}>")
 
 
 def copy_to_drive(data: bytes, drive: Path, name: str) -> None:

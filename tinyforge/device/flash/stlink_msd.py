@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyforge.device.flash.drives import copy_to_drive, mounted_drives, read_text
+from tinyforge.device.flash.drives import copy_command, copy_to_drive, mounted_drives, read_text
 from tinyforge.device.flash.flasher import FlashJob, FlashReport, other_ways
 from tinyforge.device.flash.images import flash_content
 from tinyforge.errors import DeviceError
@@ -31,10 +31,7 @@ class StlinkDriveFlasher:
 
     def commands(self, job: FlashJob) -> tuple[tuple[str, ...], ...]:
         """A copy."""
-        drive = find_drive(job)
-        return (
-            ("cp", str(job.file(".bin")), str(drive if drive is not None else f"<drive {job.board.tools.volume}>")),
-        )
+        return (copy_command(job, ".bin", find_drive(job)),)
 
     def flash(self, job: FlashJob) -> FlashReport:
         """Raises DeviceError without a drive, or with what FAIL.TXT says."""
