@@ -18,8 +18,8 @@ from tinyforge.ir.schedule import Schedule
 from tinyforge.ir.types import Array
 from tinyforge.paths import firmware_dir
 from tinyforge.target import Board
-from tinyforge.toolchain.arm import arm_compiler
 from tinyforge.toolchain.compiler import CompileOptions
+from tinyforge.toolchain.cross import cross_compiler
 from tinyforge.toolchain.elf import load_image
 from tinyforge.toolchain.glue import linker_script
 from tinyforge.toolchain.objects import Source, compile_sources
@@ -54,7 +54,7 @@ class ArmModels:
         units = [_unit(folder, k, names[k::UNITS]) for k in range(UNITS)]
         start = folder / "start.c"
         start.write_text(_start(names, self.models))
-        compiler = arm_compiler(board, toolchain)
+        compiler = cross_compiler(board, toolchain)
         options = CompileOptions(optimize=optimize, includes=(folder,))
         runtime = Source(firmware_dir() / "libc" / "rt.c", CompileOptions(extra=("-fno-builtin",)))
         objects = compile_sources(compiler, [*(Source(u, options) for u in (*units, start)), runtime])

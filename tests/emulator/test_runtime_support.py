@@ -11,8 +11,8 @@ import pytest
 from tinyforge.device.emulate.machine import Machine
 from tinyforge.paths import firmware_dir
 from tinyforge.target import load_board
-from tinyforge.toolchain.arm import arm_compiler
 from tinyforge.toolchain.compiler import CompileOptions
+from tinyforge.toolchain.cross import cross_compiler
 from tinyforge.toolchain.elf import load_image
 from tinyforge.toolchain.glue import linker_script
 from tinyforge.toolchain.objects import Source, compile_sources
@@ -78,7 +78,7 @@ void fill(uint32_t to, uint32_t value, uint32_t n) { memset(&memory[to], (int)va
 def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     folder: Path = tmp_path_factory.mktemp("rt")
     board = load_board(request.param)
-    compiler = arm_compiler(board)
+    compiler = cross_compiler(board)
     source = folder / "program.c"
     source.write_text(PROGRAM)
     options = CompileOptions()

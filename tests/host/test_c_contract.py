@@ -19,8 +19,9 @@ from tinyforge.errors import ToolMissing
 from tinyforge.interp.run_graph import run_graph
 from tinyforge.paths import firmware_dir
 from tinyforge.target import load_board
-from tinyforge.toolchain.arm import TOOLCHAINS, arm_compiler, zig_path
 from tinyforge.toolchain.compiler import CompileOptions, Compiler
+from tinyforge.toolchain.cross import TOOLCHAINS, cross_compiler
+from tinyforge.toolchain.drivers import zig_path
 from tinyforge.toolchain.native import native_compiler
 
 BOARDS = ("emulated_m0plus", "emulated_m4", "emulated_m7", "emulated_m33")
@@ -66,7 +67,7 @@ def test_native_compilers_have_nothing_to_say(name: str, compiler: str, tmp_path
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)
 @pytest.mark.parametrize("board", BOARDS)
 def test_cross_compilers_have_nothing_to_say(board: str, toolchain: str, tmp_path: Path) -> None:
-    found = compiler_or_skip(lambda: arm_compiler(load_board(board), toolchain))
+    found = compiler_or_skip(lambda: cross_compiler(load_board(board), toolchain))
     for name in TINY:
         compile_all(found, write(name, tmp_path), tmp_path, "Os" if name == "rows" else "O2")
 

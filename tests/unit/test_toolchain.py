@@ -11,7 +11,6 @@ import pytest
 from tests.toy_build import ARENA_BYTES, write_toy_build
 from tinyforge.errors import DoesNotFit, ToolMissing, UsageError
 from tinyforge.target import load_board
-from tinyforge.toolchain.arm import arm_compiler
 from tinyforge.toolchain.compiler import CompileOptions
 from tinyforge.toolchain.cross import cross_compiler
 from tinyforge.toolchain.doctor import find_tools
@@ -61,11 +60,11 @@ def test_warnings_are_errors(tmp_path: Path) -> None:
     source = tmp_path / "narrow.c"
     source.write_text("signed char f(int x);\nsigned char f(int x) { return x; }\n")
     with pytest.raises(ToolMissing, match=r"narrow\.c does not compile(.|\n)*conver"):
-        compile_sources(arm_compiler(load_board("emulated_m4")), [Source(source, CompileOptions())])
+        compile_sources(cross_compiler(load_board("emulated_m4")), [Source(source, CompileOptions())])
 
 
 def test_cache_key_follows_headers_flags_and_content(tmp_path: Path) -> None:
-    compiler = arm_compiler(load_board("emulated_m4"))
+    compiler = cross_compiler(load_board("emulated_m4"))
     source = tmp_path / "a.c"
     source.write_text('#include "a.h"\nint a;\n')
     (tmp_path / "a.h").write_text('#include "b.h"\n')
@@ -75,12 +74,12 @@ def test_cache_key_follows_headers_flags_and_content(tmp_path: Path) -> None:
     keys.add(source_key(compiler, Source(source, CompileOptions(defines=("X",)))))
     (tmp_path / "b.h").write_text("extern int a; /* changed */\n")
     keys.add(source_key(compiler, Source(source, CompileOptions())))
-    keys.add(source_key(arm_compiler(load_board("emulated_m7")), Source(source, CompileOptions())))
+    keys.add(source_key(cross_compiler(load_board("emulated_m7")), Source(source, CompileOptions())))
     assert len(keys) == 5
 
 
 def test_the_same_source_elsewhere_has_the_same_key(tmp_path: Path) -> None:
-    compiler = arm_compiler(load_board("emulated_m4"))
+    compiler = cross_compiler(load_board("emulated_m4"))
     keys = set()
     for name in ("one", "two"):
         folder = tmp_path / name
@@ -146,7 +145,7 @@ void Reset_Handler(void) {
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)
 def test_stack_bound(tmp_path: Path, toolchain: str) -> None:
     board = load_board("emulated_m4")
-    compiler = arm_compiler(board, toolchain)
+    compiler = cross_compiler(board, toolchain)
     source = tmp_path / "calls.c"
     source.write_text(CALLS)
     objects = compile_sources(compiler, [Source(source, CompileOptions())])
@@ -180,7 +179,7 @@ def test_programs_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(ToolMissing, match="is no firmware image"):
         load_image(Path(__file__))
     with pytest.raises(UsageError, match="choose one of: zig, gcc"):
-        arm_compiler(load_board("emulated_m4"), "iar")
+        cross_compiler(load_board("emulated_m4"), "iar")
 
 
 def test_doctor_lists_everything() -> None:

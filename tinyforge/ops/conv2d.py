@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyforge.ir.fixed_point import requantize
 from tinyforge.ir.graph import Tensor
 from tinyforge.ir.program import Isa, KernelCall, RowInput, Table
 from tinyforge.ir.types import Array, IntArray
@@ -18,7 +17,7 @@ from tinyforge.ops.packing import STEP, Packed, pack_matmul, steps_of
 from tinyforge.ops.packing_mve import WINDOW_KERNEL, PackedMve, one_window_call, pack_matmul_mve, window_call
 from tinyforge.ops.proofs import FULL, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range
-from tinyforge.ops.scaling import channel_multipliers, folded_bias, weights_without_zero
+from tinyforge.ops.scaling import channel_multipliers, convolution_outputs, folded_bias, weights_without_zero
 
 GROUP = 2  # output channels a core computes together
 SCRATCH_LIMIT = 3072  # bytes; kernels with long windows take fewer pixels at a time
@@ -80,11 +79,7 @@ class Conv2D(Op):
         zero = ins[0].type.zero_point
         x = padded_piece(pieces[0], needed, zero) - zero
         acc = self._accumulate(np.asarray(x, np.int64), weights_without_zero(ins), window)
-        if len(ins) > 2:
-            acc = acc + ins[2].array().astype(np.int64)
-        multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, ins[1].shape[0])
-        lo, hi = activation_range(self.activation, outs[0].type)
-        return [requantize(acc, multiplier, shift, outs[0].type.zero_point, lo, hi).astype(np.int8)]
+        return [convolution_outputs(acc, ins, outs[0], ins[1].shape[0], self.activation)]
 
     def _accumulate(self, x: IntArray, w: IntArray, window: Window) -> IntArray:
         """Sum of products per output position; x is exactly the (padded) input the window needs, zero point removed.

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyforge.ir.fixed_point import requantize
 from tinyforge.ir.graph import Tensor
 from tinyforge.ir.program import Isa, KernelCall, RowInput, Table
 from tinyforge.ir.types import Array, IntArray
@@ -27,7 +26,7 @@ from tinyforge.ops.packing_mve import (
     window_call,
 )
 from tinyforge.ops.requant import Rescale, accumulator_range
-from tinyforge.ops.scaling import channel_multipliers, weights_without_zero
+from tinyforge.ops.scaling import channel_multipliers, convolution_outputs, weights_without_zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +74,7 @@ class DepthwiseConv2D(Op):
         zero = ins[0].type.zero_point
         x = np.repeat(padded_piece(pieces[0], needed, zero)[0] - zero, self.multiplier, axis=2)
         acc = self._accumulate(x, weights_without_zero(ins)[0], window)
-        if len(ins) > 2:
-            acc = acc + ins[2].array().astype(np.int64)
-        multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, ins[1].shape[3])
-        lo, hi = activation_range(self.activation, outs[0].type)
-        return [requantize(acc, multiplier, shift, outs[0].type.zero_point, lo, hi).astype(np.int8)[None]]
+        return [convolution_outputs(acc, ins, outs[0], ins[1].shape[3], self.activation)[None]]
 
     def _accumulate(self, x: IntArray, w: IntArray, window: Window) -> IntArray:
         """Sum of products; x (rows, cols, C * multiplier) is exactly the padded input the window needs, zero point

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from tinyforge.ir.graph import Tensor
 from tinyforge.ir.program import KernelCall, Proof, RowInput
 from tinyforge.ir.types import Array, DType
 from tinyforge.ir.window import IDENTITY, AxisMap, Window
-from tinyforge.ops.base import Piece, require, require_int8
+from tinyforge.ops.base import Op, Piece, require, require_int8
 from tinyforge.ops.broadcast import spatial
 from tinyforge.ops.proofs import FULL, SHORT
 from tinyforge.ops.requant import Rescale, short_form
@@ -21,9 +22,44 @@ MAX_COUNT = 1 << 23
 """Elements under one sum: 255 times as much stays inside int32."""
 
 LOOPS = 5
-FULL_FORM = -1
 SUM_BYTES = 4  # of one channel's accumulator
+FULL_FORM = -1
 """In place of a ``Rounding``: the reference's own arithmetic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction(Op):
+    """A sum over ``reduce_axes`` (not negative), rescaled once by ``scaling`` of the operator."""
+
+    reduce_axes: tuple[int, ...]
+    keep_dims: bool
+
+    def scaling(self, x: Tensor, out: Tensor) -> tuple[int, int]:
+        """(multiplier, shift) from the sum of input quanta to output quanta."""
+        raise NotImplementedError
+
+    def infer(self, ins: Sequence[Tensor]) -> tuple[tuple[int, ...], ...]:
+        return (reduced_shape(ins[0], self.reduce_axes, self.keep_dims, self.kind),)
+
+    def check(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> None:
+        check_reduction(ins[0], outs[0], self.reduce_axes, self.kind)
+
+    def axes(self, ins: Sequence[Tensor], outs: Sequence[Tensor], index: int) -> tuple[AxisMap, AxisMap] | None:
+        return reduction_axes(ins[0], outs[0], self.reduce_axes)
+
+    def accumulates(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> bool:
+        return over_rows_and_columns(ins[0], self.reduce_axes)
+
+    def compute(
+        self, pieces: Sequence[Piece], ins: Sequence[Tensor], outs: Sequence[Tensor], window: Window
+    ) -> list[Array]:
+        return compute_reduction(pieces[0], ins, outs, self.reduce_axes, self.scaling(ins[0], outs[0]), window)
+
+    def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
+        return lower_reduction(ins[0], outs[0], self.reduce_axes, self.scaling(ins[0], outs[0]), self.kind)
+
+    def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
+        return SUM_BYTES * ins[0].shape[3] if self.accumulates(ins, outs) else 0
 
 
 def reduced_shape(x: Tensor, axes: Sequence[int], keep_dims: bool, kind: str) -> tuple[int, ...]:

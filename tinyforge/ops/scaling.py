@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tinyforge.ir.fixed_point import quantize_multiplier
+from tinyforge.ir.fixed_point import quantize_multiplier, requantize
 from tinyforge.ir.graph import Tensor
-from tinyforge.ir.types import IntArray, TensorType
+from tinyforge.ir.types import Array, IntArray, TensorType
+from tinyforge.ops.base import Activation, activation_range
 
 
 def channel_scales(x: TensorType, w: TensorType, out: TensorType, channels: int) -> npt.NDArray[np.float64]:
@@ -37,3 +38,15 @@ def folded_bias(ins: Sequence[Tensor]) -> IntArray:
     channels = w.shape[0]
     bias = ins[2].array().astype(np.int64) if len(ins) > 2 else np.zeros(channels, np.int64)
     return np.asarray(bias - ins[0].type.zero_point * w.reshape(channels, -1).sum(axis=1), np.int64)
+
+
+def convolution_outputs(
+    acc: IntArray, ins: Sequence[Tensor], out: Tensor, channels: int, activation: Activation
+) -> Array:
+    """int8 outputs of a convolution's sums ``acc`` (..., channels), which hold neither the bias ``ins[2]`` nor zero
+    points: bias, reference requantisation per channel, clamp of the activation."""
+    if len(ins) > 2:
+        acc = acc + ins[2].array().astype(np.int64)
+    multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, out.type, channels)
+    lo, hi = activation_range(activation, out.type)
+    return requantize(acc, multiplier, shift, out.type.zero_point, lo, hi).astype(np.int8)

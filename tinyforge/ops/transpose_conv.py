@@ -8,13 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyforge.ir.fixed_point import requantize
 from tinyforge.ir.graph import Tensor
 from tinyforge.ir.program import KernelCall, RowInput, Table
 from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import AxisMap, Interval, Window
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_piece, require, require_int8
-from tinyforge.ops.scaling import channel_multipliers, weights_without_zero
+from tinyforge.ops.scaling import channel_multipliers, convolution_outputs, weights_without_zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +62,7 @@ class TransposeConv(Op):
         zero = ins[0].type.zero_point
         x = padded_piece(pieces[0], needed, zero)[0] - zero
         acc = self._scatter(x, weights_without_zero(ins), needed, window)
-        if len(ins) > 2:
-            acc = acc + ins[2].array().astype(np.int64)
-        multiplier, shift = channel_multipliers(ins[0].type, ins[1].type, outs[0].type, ins[1].shape[0])
-        lo, hi = activation_range(self.activation, outs[0].type)
-        return [requantize(acc, multiplier, shift, outs[0].type.zero_point, lo, hi).astype(np.int8)[None]]
+        return [convolution_outputs(acc, ins, outs[0], ins[1].shape[0], self.activation)[None]]
 
     def _scatter(self, x: IntArray, w: IntArray, needed: Window, window: Window) -> IntArray:
         """Sum of products per output position of ``window``; x is the input at ``needed``, zero point removed."""

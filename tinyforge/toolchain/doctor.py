@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tinyforge.errors import TinyforgeError
-from tinyforge.toolchain.arm import tool_version, zig_path
+from tinyforge.toolchain.drivers import tool_version, zig_path
 
 
 @dataclass(frozen=True, slots=True)

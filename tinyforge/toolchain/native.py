@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyforge.errors import ToolMissing, UsageError
-from tinyforge.toolchain.arm import tool_version, zig_path
 from tinyforge.toolchain.compiler import CompileOptions, Compiler
+from tinyforge.toolchain.drivers import tool_version, zig_path
 
 NATIVE_COMPILERS = ("gcc", "clang", "cc", "zig")
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tinyforge.errors import ToolMissing
 from tinyforge.paths import cache_dir, firmware_dir
-from tinyforge.toolchain.arm import tool_version, zig_path
+from tinyforge.toolchain.drivers import tool_version, zig_path
 from tinyforge.toolchain.process import run_tool
 
 INHERIT = 0xFFFF
