@@ -15,9 +15,10 @@
 #include "tf_matmul_mve_s8.h"
 
 /* What a call is about; all literals, as parameters of their own: GCC does not always see through a struct, and the
- * assembly wants immediates. step: bytes from the window of one output to the next. */
+ * assembly wants immediates. step: bytes from the window of one output to the next, out_step: from one output to the
+ * next. */
 #define TF_DWM_SHAPE                                                                                                   \
-    int32_t taps, int32_t channels, int32_t plane, int32_t step, int32_t vectors, int32_t rounding, int32_t lo,        \
+    int32_t taps, int32_t out_step, int32_t plane, int32_t step, int32_t vectors, int32_t rounding, int32_t lo,        \
         int32_t hi
 
 /* Plain C form of the loops below: n outputs of four channels, `p` the first one's window in the first plane. */
@@ -25,7 +26,7 @@ TF_INLINE void tf_dwm_group_c(const int8_t *p, const int32_t *packed, int8_t *ou
 {
     const int8_t *const weights = (const int8_t *)packed;
     const int32_t *const tables = packed + 16 * vectors;
-    for (int32_t i = 0; i < n; ++i, p += step, out += channels) {
+    for (int32_t i = 0; i < n; ++i, p += step, out += out_step) {
         for (int32_t c = 0; c < 4; ++c) {
             int32_t acc = tables[c];
             for (int32_t k = 0; k < taps; ++k) {
@@ -44,7 +45,7 @@ TF_INLINE void tf_dwm_group_c(const int8_t *p, const int32_t *packed, int8_t *ou
 #define TF_DWM_SIGNED_no ""
 #define TF_DWM_SIGNED_yes "vadd.i32 q0, q0, q1\n"
 #define TF_DWM_SUMS "vmov q0[2], q0[0], r0, r4\n\tvmov q0[3], q0[1], r2, r6\n"
-#define TF_DWM_STORE "vstrb.32 q0, [r5]\n\tadd r5, r5, %[channels]\n\tle lr, 1b\n"
+#define TF_DWM_STORE "vstrb.32 q0, [r5]\n\tadd r5, r5, %[out_step]\n\tle lr, 1b\n"
 #define TF_DWM_LIMITS "mov r0, %[lo]\n\tvdup.32 q2, r0\n\tmov r0, %[hi]\n\tvdup.32 q3, r0\n"
 #define TF_DWM_LIMIT "vmax.s32 q0, q0, q2\n\tvmin.s32 q0, q0, q3\n"
 
@@ -101,7 +102,7 @@ typedef struct {
 #define TF_DWM_RUN(text)                                                                                               \
     __asm__ volatile(TF_DWM_LOAD text                                                                                  \
                      :                                                                                                 \
-                     : [job] "r"(&job), [channels] "i"(channels), [step] "i"(step), [weights] "i"(64 * vectors),       \
+                     : [job] "r"(&job), [out_step] "i"(out_step), [step] "i"(step), [weights] "i"(64 * vectors),       \
                        [lo] "i"(lo), [hi] "i"(hi)                                                                      \
                      : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "lr", "q0", "q1", "q2", "q3",      \
                        "q4", "q5", "q6", "q7", "memory", "cc")
@@ -134,7 +135,7 @@ TF_INLINE void tf_dwm_group(const int8_t *p0, const int32_t *w, int8_t *out, int
 #else
 TF_INLINE void tf_dwm_group(const int8_t *p0, const int32_t *w, int8_t *out, int32_t n, TF_DWM_SHAPE)
 {
-    tf_dwm_group_c(p0, w, out, n, taps, channels, plane, step, vectors, rounding, lo, hi);
+    tf_dwm_group_c(p0, w, out, n, taps, out_step, plane, step, vectors, rounding, lo, hi);
 }
 #endif
 
@@ -183,8 +184,8 @@ TF_INLINE void tf_dwm_turn(int8_t *to, const int8_t *const *rows, int32_t at, in
 
 TF_INLINE void tf_depthwise_mve_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
                                    const int32_t *packed, void *scratch, int32_t kh, int32_t kw, int32_t in_w,
-                                   int32_t in_c, int32_t stride_w, int32_t pad_left, int32_t in_zero, int32_t block,
-                                   int32_t plane, int32_t rounding, int32_t lo, int32_t hi)
+                                   int32_t in_c, int32_t out_step, int32_t stride_w, int32_t pad_left, int32_t in_zero,
+                                   int32_t block, int32_t plane, int32_t rounding, int32_t lo, int32_t hi)
 {
     const int32_t vectors = (kh * kw + 15) / 16;
     int8_t *const planes = scratch;
@@ -208,8 +209,8 @@ TF_INLINE void tf_depthwise_mve_s8(const int8_t *const *rows, int32_t in_x0, int
                         lanes, in_zero);
             for (int32_t g = 0; g < lanes; g += 4, w += 16 * (vectors + 1)) {
                 const int32_t behind = tf_min(g, lanes - 4);
-                tf_dwm_group(planes + behind * plane, w, out + (x - x0) * in_c + from + behind, n, kh * kw, in_c, plane,
-                             kh * stride_w, vectors, rounding, lo, hi);
+                tf_dwm_group(planes + behind * plane, w, out + (x - x0) * out_step + from + behind, n, kh * kw,
+                             out_step, plane, kh * stride_w, vectors, rounding, lo, hi);
             }
         }
     }

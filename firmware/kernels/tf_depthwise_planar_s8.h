@@ -9,7 +9,8 @@
  * rows: kh pointers to pixel column in_x0 of the input rows, NULL for padding rows; out: pixel x0 of the output row.
  * constants: for each output channel `words` words: kw words of weights for each row pair, the single row's (see
  * tf_dw_last_row), then what `form` asks for. block: outputs between two fills of the planes, a multiple of 4; plane:
- * words of a plane. tinyforge/ops/depthwise_planes.py makes all of it. */
+ * words of a plane. out_step: from an output pixel to the next, more than in_c * depth_multiplier where those are a
+ * slice of the output's channels. tinyforge/ops/depthwise_planes.py makes all of it. */
 #ifndef TF_DEPTHWISE_PLANAR_S8_H
 #define TF_DEPTHWISE_PLANAR_S8_H
 
@@ -27,7 +28,7 @@
 
 /* Everything that is a literal at the call; gone once inlined. */
 typedef struct {
-    int32_t kh, kw, stride, par, out_c;
+    int32_t kh, kw, stride, par, out_step;
     int32_t form, shift, rounding, out_zero, lo, hi;
 } tf_dw_shape;
 
@@ -197,18 +198,18 @@ TF_INLINE void tf_dw_channel(const uint32_t *p, const int32_t *w, const int32_t 
     for (; TF_DSP && n >= 4; n -= 4) {
         const tf_dw_sums t = tf_dw_accumulate(p, w, start, 4, s);
         out[0] = (int8_t)tf_dw_requant(t.a0, q, s);
-        out[s->out_c] = (int8_t)tf_dw_requant(t.a1, q, s);
-        out[2 * s->out_c] = (int8_t)tf_dw_requant(t.a2, q, s);
-        out[3 * s->out_c] = (int8_t)tf_dw_requant(t.a3, q, s);
+        out[s->out_step] = (int8_t)tf_dw_requant(t.a1, q, s);
+        out[2 * s->out_step] = (int8_t)tf_dw_requant(t.a2, q, s);
+        out[3 * s->out_step] = (int8_t)tf_dw_requant(t.a3, q, s);
         p += 2 * s->stride * s->kh;
-        out += 4 * s->out_c;
+        out += 4 * s->out_step;
     }
     for (; n >= 2; n -= 2) {
         const tf_dw_sums t = tf_dw_accumulate(p, w, start, 2, s);
         out[0] = (int8_t)tf_dw_requant(t.a0, q, s);
-        out[s->out_c] = (int8_t)tf_dw_requant(t.a1, q, s);
+        out[s->out_step] = (int8_t)tf_dw_requant(t.a1, q, s);
         p += s->stride * s->kh;
-        out += 2 * s->out_c;
+        out += 2 * s->out_step;
     }
     if ((n & 1) != 0) {
         out[0] = (int8_t)tf_dw_requant(tf_dw_accumulate(p, w, start, 1, s).a0, q, s);
@@ -224,9 +225,12 @@ TF_INLINE const int32_t *tf_dw_channels(const uint32_t *p, const int32_t *w, int
     if (s->kh == 3 && s->kw == 3 && s->stride <= 2 && depth_multiplier == 1 && s->form == TF_DW_SCALED &&
         s->shift >= 4 && s->shift <= 16 && s->lo == -128 && s->hi == 127) {
         const int32_t turns = n >> 1, odd = n & 1;
-        const tf_dw_run run = {
-            odd,      turns * 12 * s->stride, 4 * plane - turns * 12 * s->stride - 12 * odd, 1 - 2 * turns * s->out_c,
-            s->out_c, channels * 4 * words};
+        const tf_dw_run run = {odd,
+                               turns * 12 * s->stride,
+                               4 * plane - turns * 12 * s->stride - 12 * odd,
+                               1 - 2 * turns * s->out_step,
+                               s->out_step,
+                               channels * 4 * words};
         tf_dw33(p, w, out, &run, s->stride, s->par, s->shift);
         return w + channels * words;
     }
@@ -247,12 +251,12 @@ TF_INLINE const int32_t *tf_dw_channels(const uint32_t *p, const int32_t *w, int
 
 TF_INLINE void tf_depthwise_planar_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
                                       const int32_t *constants, void *scratch, int32_t kh, int32_t kw, int32_t in_w,
-                                      int32_t in_c, int32_t depth_multiplier, int32_t stride_w, int32_t pad_left,
-                                      int32_t in_zero, int32_t words, int32_t block, int32_t plane, int32_t par,
-                                      int32_t form, int32_t shift, int32_t rounding, int32_t out_zero, int32_t lo,
-                                      int32_t hi)
+                                      int32_t in_c, int32_t depth_multiplier, int32_t out_step, int32_t stride_w,
+                                      int32_t pad_left, int32_t in_zero, int32_t words, int32_t block, int32_t plane,
+                                      int32_t par, int32_t form, int32_t shift, int32_t rounding, int32_t out_zero,
+                                      int32_t lo, int32_t hi)
 {
-    const tf_dw_shape s = {kh, kw, stride_w, par, in_c * depth_multiplier, form, shift, rounding, out_zero, lo, hi};
+    const tf_dw_shape s = {kh, kw, stride_w, par, out_step, form, shift, rounding, out_zero, lo, hi};
     uint32_t *const lanes = (uint32_t *)scratch;
     tf_dw_job one[1], two[2], four[4], sixteen[16]; /* kh is a literal: only one of them remains */
     tf_dw_source source;
@@ -277,7 +281,7 @@ TF_INLINE void tf_depthwise_planar_s8(const int8_t *const *rows, int32_t in_x0, 
             tf_dw_pad(lanes, kh, plane, in_c < 4 ? in_c : 4, source.last, count + par, source.zeros);
         }
         const int32_t *w = constants;
-        int8_t *to = out + (x - x0) * s.out_c;
+        int8_t *to = out + (x - x0) * s.out_step;
         for (int32_t c = 0; c < in_c; c += 4) {
             const int32_t back = in_c < 4 ? 0 : tf_max(c + 4 - in_c, 0); /* the last four may overlap others */
             if (in_c < 4) {

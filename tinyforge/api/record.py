@@ -95,5 +95,7 @@ def _stages(graph: Graph, schedule: Schedule) -> list[dict[str, Any]]:
                 "macs": summary.macs,
                 "executed_macs": summary.executed_macs,
             }
+            if stage.slices > 1:
+                entry["slices"] = stage.slices
         found.append(entry)
     return found

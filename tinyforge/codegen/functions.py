@@ -34,8 +34,8 @@ class OpFunction:
 
     form "rows": loops over rows [y0, y1): fills ``rows``, sets out0.. to ``outs``, runs ``uses`` and ``after``.
     ``begin`` and ``finish`` of a reduction run before the first and after the last piece.
-    form "flat": runs ``uses``, then ``after``. ``fused``: takes the windows of its stage. ``uses`` is empty where the
-    output already lies in place and nothing has to be done.
+    form "flat": runs ``uses``, then ``after``. ``fused``: takes the windows of its stage, and where ``sliced`` the
+    number of the channel slice. ``uses`` is empty where the output already lies in place and nothing has to be done.
     """
 
     symbol: str
@@ -52,11 +52,13 @@ class OpFunction:
     begin: tuple[KernelUse, ...] = ()
     finish: tuple[KernelUse, ...] = ()
     finished: tuple[str, ...] = ()
+    sliced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class OpSite:
-    """Where an operator runs: its views and, inside a fused stage, the index of its window."""
+    """Where an operator runs: its views and, inside a fused stage, the index of its window and whether it makes one
+    channel slice at a time (``slice`` is its number in C)."""
 
     symbol: str
     index: int
@@ -65,6 +67,7 @@ class OpSite:
     outputs: tuple[View, ...]
     window: int | None = None
     scratch: Address | None = None
+    sliced: bool = False
 
 
 def op_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFunction:
@@ -93,6 +96,9 @@ def _row_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFu
     rows = tuple(_row_pointers(n, spec, ins[spec.index]) for n, spec in enumerate(call.inputs))
     after = [v.after_write("y", x0, x1) for v in outs]
     for o, v in enumerate(outs):
+        if site.sliced:
+            after.append(_trace_slice(site, o, v, (x0, x1)))
+            continue
         offset = f"y * {v.width * v.pixel_bytes}" + ("" if x0 == "0" else f" + {x0} * {v.pixel_bytes}")
         length = f"({x1} - {x0}) * {v.pixel_bytes}" if fused else str(v.width * v.pixel_bytes)
         after.append(_trace(site, o, f"out{o}", offset, length))
@@ -108,6 +114,7 @@ def _row_function(call: KernelCall, site: OpSite, tables: Sequence[str]) -> OpFu
         outs=tuple(v.pixel("y", x0) for v in outs),
         uses=tuple(_row_use(part, site, tables, rows, (x0, x1)) for part in _parts(call, site)),
         after=tuple(line for line in after if line),
+        sliced=site.sliced,
     )
 
 
@@ -173,6 +180,14 @@ def _scratch(site: OpSite) -> tuple[str, ...]:
 
 def _trace(site: OpSite, output: int, data: str, offset: str, length: str) -> str:
     return f"TF_TRACE({site.index}, {output}, {data}, {offset}, {length});"
+
+
+def _trace_slice(site: OpSite, output: int, view: View, span: tuple[str, str]) -> str:
+    """Traces a row segment of a slice pixel by pixel: in the whole tensor they do not lie side by side."""
+    data = f"out{output} + (x - {span[0]}) * {view.pixel_bytes}"
+    offset = f"(y * {view.width} + x) * {view.tensor_bytes} + slice * {view.share_bytes}"
+    trace = _trace(site, output, data, offset, str(view.share_bytes))
+    return f"for (int32_t x = {span[0]}; x < {span[1]}; ++x) {{ {trace} }}"
 
 
 def row_start(spec: RowInput) -> str:

@@ -18,6 +18,7 @@ from tinyforge.ir.graph import Graph, Node
 from tinyforge.ir.program import Isa, KernelCall, Table
 from tinyforge.ir.schedule import FusedStage, LayerStage, Schedule, Stage
 from tinyforge.ops.base import Op
+from tinyforge.ops.channel_slices import calls_as_run
 
 if TYPE_CHECKING:
     from tinyforge.ir.memory_plan import MemoryPlan
@@ -68,6 +69,7 @@ def generate(
     comment: Sequence[str] = (),
 ) -> SourceTree:
     """The C files of ``graph`` under ``schedule``; ``comment`` opens the header (memory map, schedule in words)."""
+    calls = calls_as_run(graph, schedule, calls)
     tables, symbols = _tables(prefix, calls)
     builder = _Builder(graph, plan, calls, prefix, symbols)
     steps, stages = [], []
@@ -151,14 +153,16 @@ class _Builder:
         name = f"{self.prefix}_stage{number}"
         function = stage_function(self.graph, stage, self.plan, name, self._symbols(stage), fed)
         for i in range(stage.first, stage.last + 1):
-            self.functions.append(self._function(i, views, i - stage.first))
+            self.functions.append(self._function(i, views, i - stage.first, stage.slices))
         return function
 
     def _symbols(self, stage: FusedStage) -> tuple[str, ...]:
         nodes = range(stage.first, stage.last + 1)
         return tuple(op_symbol(self.prefix, i, _op(self.graph.nodes[i]).kind) for i in nodes)
 
-    def _function(self, index: int, views: Mapping[str, View], window: int | None) -> OpFunction:
+    def _function(
+        self, index: int, views: Mapping[str, View], window: int | None, slices: int = 1
+    ) -> OpFunction:
         node, call = self.graph.nodes[index], self.calls[index]
         site = OpSite(
             symbol=op_symbol(self.prefix, index, _op(node).kind),
@@ -168,8 +172,10 @@ class _Builder:
             outputs=tuple(views[n] for n in node.outputs),
             window=window,
             scratch=address(self.plan, self.plan.scratch[index]) if index in self.plan.scratch else None,
+            sliced=slices > 1,
         )
-        return op_function(call, site, self.symbols[index])
+        pairs = zip(self.symbols[index], call.tables, strict=True)
+        return op_function(call, site, [f"{symbol} + slice * {t.step}" if t.step else symbol for symbol, t in pairs])
 
 
 def _op(node: Node) -> Op:

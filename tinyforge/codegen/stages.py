@@ -23,7 +23,7 @@ class StageFunction:
     ``rows``: spans of rows every operator computes in a band, last operator first; ``cols`` likewise in a piece.
     ``calls``: statements that run the operators. ``start`` and ``band``: declarations of what is kept from band to
     band, and from piece to piece. ``begin`` and ``finish``: C functions of a reduction that ends the stage. ``feed``:
-    set when the input comes row by row.
+    set when the input comes row by row. ``slices``: how often all that is done, each time for a share of the channels.
     """
 
     symbol: str
@@ -43,6 +43,7 @@ class StageFunction:
     begin: tuple[str, ...] = ()
     finish: tuple[str, ...] = ()
     feed: Feed | None = None
+    slices: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +89,19 @@ def stage_function(
         rows=spans.lines("row", "py", stage.patch_h, height),
         band=spans.counters("col"),
         cols=spans.lines("col", "px", stage.patch_w, width),
-        calls=tuple(_guarded(symbol, i, stage.patch_w < width) for i, symbol in enumerate(calls)),
+        calls=tuple(
+            _guarded(f"{symbol}(w{', slice' if stage.slices > 1 else ''});", i, stage.patch_w < width)
+            for i, symbol in enumerate(calls)
+        ),
         begin=(f"{calls[-1]}_begin",) if reduces else (),
         finish=(f"{calls[-1]}_finish",) if reduces else (),
         feed=_feed(graph, plan, spans) if fed else None,
+        slices=stage.slices,
     )
 
 
-def _guarded(symbol: str, window: int, pieces: bool) -> str:
+def _guarded(call: str, window: int, pieces: bool) -> str:
     """The call of an operator; some pieces need nothing of it."""
-    call = f"{symbol}(w);"
     return f"if (tf_any(w[{window}].cols)) {{ {call} }}" if pieces else call
 
 
@@ -123,7 +127,8 @@ def _op(node: Node) -> Op:
 def _title(graph: Graph, stage: FusedStage, height: int, width: int) -> str:
     names = f"{graph.nodes[stage.first].name} .. {graph.nodes[stage.last].name}".replace("*/", "* /")
     bands, pieces = -(-height // stage.patch_h), -(-width // stage.patch_w)
-    return f"{names}: {bands} x {pieces} pieces of up to {stage.patch_h} x {stage.patch_w} output pixels"
+    slices = f", {stage.slices} times for as many shares of the channels" if stage.slices > 1 else ""
+    return f"{names}: {bands} x {pieces} pieces of up to {stage.patch_h} x {stage.patch_w} output pixels{slices}"
 
 
 class _Spans:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tinyforge.codegen.arenas import Address, address
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class View:
     """A tensor as one operator function sees it. ``window``: the ``tf_window`` (a C expression) whose row0/col0 is the
-    origin of a buffer that holds just a piece; empty for buffers addressed in whole-tensor coordinates."""
+    origin of a buffer that holds just a piece; empty for buffers addressed in whole-tensor coordinates.
+
+    A pixel takes ``pixel_bytes`` in the buffer. In a sliced stage ``share_bytes`` of them are those of a slice: all, or,
+    in a whole tensor, those from ``slice * share_bytes`` on; ``tensor_bytes`` has the pixel in the whole tensor."""
 
     base: Address
     ctype: str
@@ -28,6 +31,8 @@ class View:
     row_bytes: int
     layout: Layout | None = None
     window: str = ""
+    share_bytes: int = 0
+    tensor_bytes: int = 0
 
     @property
     def kind(self) -> LayoutKind:
@@ -72,7 +77,8 @@ class View:
         if self.layout and self.kind is LayoutKind.ROW_RING:
             row = f"({y} % {self.layout.rows})"
         column = "" if x == "0" else f" + {self._column(x)} * {self.pixel_bytes}"
-        return f"{start} + {row} * {self.row_bytes}{column}"
+        share = f" + slice * {self.share_bytes}" if self.share_bytes < self.pixel_bytes and self.share_bytes else ""
+        return f"{start} + {row} * {self.row_bytes}{column}{share}"
 
     def _column(self, x: str) -> str:
         return f"({x} - {self.window}.col0)" if self.window else x
@@ -102,8 +108,15 @@ def stage_views(graph: Graph, stage: FusedStage, plan: MemoryPlan) -> dict[str, 
         for name in (*node.inputs, *node.outputs):
             tensor = graph.tensors[name]
             if not tensor.is_constant and name not in views:
-                views[name] = _stage_view(tensor, plan, f"w[{i}]", stage.first)
+                view = _stage_view(tensor, plan, f"w[{i}]", stage.first)
+                made = name in node.outputs and stage.slices > 1
+                views[name] = _sliced(view, tensor, stage.slices) if made else view
     return views
+
+
+def _sliced(view: View, tensor: Tensor, slices: int) -> View:
+    size = tensor.type.hwc[2] * tensor.type.dtype.itemsize
+    return replace(view, share_bytes=size // slices, tensor_bytes=size)
 
 
 def _stage_view(tensor: Tensor, plan: MemoryPlan, window: str, step: int) -> View:
@@ -112,14 +125,10 @@ def _stage_view(tensor: Tensor, plan: MemoryPlan, window: str, step: int) -> Vie
     if layout.kind is LayoutKind.WHOLE:
         return whole
     moving = layout.kind in (LayoutKind.WINDOW, LayoutKind.LANES)
-    row_bytes = layout.cols * whole.pixel_bytes
-    return View(
-        whole.base,
-        whole.ctype,
-        whole.height,
-        whole.width,
-        whole.pixel_bytes,
-        row_bytes,
-        layout,
-        window if moving else "",
+    return replace(
+        whole,
+        pixel_bytes=layout.pixel_bytes,
+        row_bytes=layout.cols * layout.pixel_bytes,
+        layout=layout,
+        window=window if moving else "",
     )

@@ -15,6 +15,7 @@ from tinyforge.ir.schedule import FusedStage, Halo, Schedule
 from tinyforge.ir.types import Array
 from tinyforge.ir.window import Interval, Window
 from tinyforge.ops.base import Op, Piece, input_window
+from tinyforge.ops.channel_slices import Share, share_tensors
 from tinyforge.ops.stage_windows import StageNode, StageWalk, walk_stage
 
 Bytes = npt.NDArray[np.uint8]
@@ -78,6 +79,7 @@ class _Machine:
         self.graph, self.plan, self.arena = graph, plan, arena
         self.origins: dict[str, int] = {}  # the column at the left edge of each shifted window
         self.step = 0
+        self.share = Share(0, 1)  # of the channels that the stage makes just now
 
     def enter(self, step: int) -> None:
         """Buffers move to where the stage that begins with node ``step`` wants them."""
@@ -166,6 +168,12 @@ class _Machine:
 
     def run_stage(self, walk: StageWalk, fed: Array | None = None) -> None:
         """All pieces. ``fed``: the input's rows are stored one by one, each band runs when those it needs are there."""
+        for number in range(walk.stage.slices):
+            self.share = Share(number, walk.stage.slices)
+            self._run_slice(walk, fed)
+        self.share = Share(0, 1)
+
+    def _run_slice(self, walk: StageWalk, fed: Array | None) -> None:
         sums = _Sums(self, walk) if walk.nodes[-1].reduces else None
         row = 0
         state = self._feed_state(walk) if fed is not None else None
@@ -226,8 +234,8 @@ class _Machine:
         if not window.area:
             return
         node = self.graph.nodes[stage_node.index]
-        ins, outs = self.graph.ins(node), self.graph.outs(node)
         assert isinstance(node.op, Op)
+        ins, outs = share_tensors(node.op, self.graph.ins(node), self.graph.outs(node), self.share)
         maps = {i[0]: i for i in stage_node.inputs}
         pieces = []
         for tensor in ins:
@@ -286,9 +294,15 @@ class _Machine:
         assert data.shape == (1, window.rows.size, window.cols.size, tensor.shape[3]), f"{node.name}: {data.shape}"
         raw = np.ascontiguousarray(data.astype(tensor.type.dtype.numpy)).view(np.uint8)
         for r, y in enumerate(range(window.rows.lo, window.rows.hi)):
-            self._segment(placement, y, window.cols, origin)[:] = raw[0, r].reshape(-1)
+            pixels = self._segment(placement, y, window.cols, origin).reshape(window.cols.size, -1)
+            self._own(pixels, raw.shape[3])[:] = raw[0, r]
             if placement.layout.kind is LayoutKind.LANES:
                 self._mirror(placement, y, window.cols)
+
+    def _own(self, pixels: Bytes, size: int) -> Bytes:
+        """The bytes of the current share in pixels of which it makes ``size`` bytes each: all, or its part."""
+        lo = self.share.number * size if pixels.shape[1] > size else 0
+        return pixels[:, lo : lo + size]
 
     def _mirror(self, placement: Placement, y: int, cols: Interval) -> None:
         """Keep the guard of a lane equal to the lane's start after pixels ``cols`` of row y were written."""

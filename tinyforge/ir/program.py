@@ -19,12 +19,14 @@ class Isa(enum.Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """A constant array in flash. ``ctype`` is the C element type, ``name`` a suffix unique within the call."""
+    """A constant array in flash. ``ctype`` is the C element type, ``name`` a suffix unique within the call. ``step``:
+    of a call for one channel slice, elements from the part of a slice to that of the next one."""
 
     name: str
     ctype: str
     data: Array
     align: int = 4
+    step: int = 0
 
     @property
     def nbytes(self) -> int:

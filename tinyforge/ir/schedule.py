@@ -49,6 +49,9 @@ class FusedStage:
     outside too (or be a graph output) if it is cached both ways and the stage needs all of it: it is whole then.
     Where node ``last`` is a global reduction (``Op.accumulates``) the pieces are pieces of its input, each pixel once;
     its scratch holds the sums for the whole stage and its output is written when the stage ends.
+    ``slices``: the whole map is made so many times, each time an equal share of its channels (the lowest first), so
+    that what is held between the nodes is so many times smaller. Only for chains of a convolution, which reads its
+    input once a slice, and operators of which an output channel needs one input channel: ``ops.channel_slices``.
     Which rows and columns a piece computes: ``ops.stage_windows``.
     """
 
@@ -57,6 +60,7 @@ class FusedStage:
     patch_h: int
     patch_w: int
     modes: tuple[tuple[str, TensorMode], ...] = ()
+    slices: int = 1
 
     def mode(self, tensor: str) -> TensorMode:
         return dict(self.modes).get(tensor, RECOMPUTED)

@@ -51,7 +51,7 @@ def _layout(
     name: str, tensor: TensorType, mode: TensorMode, rows: AxisTensor, cols: AxisTensor, walk: StageWalk
 ) -> tuple[Layout, bool]:
     _, width, channels = tensor.hwc
-    pixel = channels * tensor.dtype.itemsize
+    pixel = channels // walk.stage.slices * tensor.dtype.itemsize
     rows_carried = mode.rows is Halo.CACHE and rows.carried
     cols_carried = mode.cols is Halo.CACHE and cols.carried
     if walk.cols.count == 1:

@@ -30,7 +30,7 @@ def distances(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall]) -> 
     for stage in schedule.stages:
         if isinstance(stage, FusedStage):
             walk = walk_stage(graph, stage)
-            if not walk.nodes[-1].reduces:
+            if not walk.nodes[-1].reduces and stage.slices == 1:  # every slice reads the input from the top
                 found.update(_stage(graph, walk, calls))
         elif calls[stage.node].form == "rows" and not calls[stage.node].alias:
             found.update(_layer(graph, stage.node, calls[stage.node]))

@@ -13,6 +13,7 @@ from tinyforge.memory.layouts import fed_layout, stage_layouts, whole_layout
 from tinyforge.memory.moves import with_moves
 from tinyforge.memory.overlaps import distances
 from tinyforge.memory.planner import Block, Packing, pack
+from tinyforge.ops.channel_slices import sliced_calls
 from tinyforge.ops.stage_windows import StageWalk, walk_stage
 
 __all__ = ["ALIGN", "Demand", "MemoryPlan", "Placement", "make_demand", "plan_memory", "replan"]
@@ -199,7 +200,7 @@ class Demand:
 def make_demand(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], share: bool) -> Demand:
     """Buffers with their lifetimes; ``share``: operators that can work in place do. ValueError for a schedule that
     makes no sense."""
-    work = _lifetimes(graph, schedule)
+    work = _lifetimes(graph, schedule, calls)
     _merge(graph, schedule, calls, work, share)
     roots = [name for name, parent in work.group.items() if name == parent]
     scratch = {i: call.scratch_bytes for i, call in enumerate(calls) if call.scratch_bytes and i not in work.aliases}
@@ -248,13 +249,16 @@ def _overlaps(
     return found
 
 
-def _stages(graph: Graph, schedule: Schedule, work: _Work) -> tuple[_StageOf, _Layouts]:
+def _stages(
+    graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], work: _Work
+) -> tuple[_StageOf, _Layouts]:
     """The fused stage of every node in one, and the layouts of what its tensors are held in."""
     stage_of: _StageOf = {}
     layouts: _Layouts = {}
     for stage in schedule.stages:
         if not isinstance(stage, FusedStage):
             continue
+        sliced_calls(graph, stage, calls)
         walk = walk_stage(graph, stage)
         if not walk.valid:
             raise ValueError(f"stage {stage.first}..{stage.last}: a cached tensor would skip rows needed later")
@@ -263,17 +267,19 @@ def _stages(graph: Graph, schedule: Schedule, work: _Work) -> tuple[_StageOf, _L
         if walk.nodes[-1].reduces:
             work.sums[stage.last] = stage.first
         if schedule.input_rows and stage is schedule.stages[0]:
+            if stage.slices > 1:
+                raise ValueError("rows that are fed are there once: the first stage cannot read them slice by slice")
             layouts.update(_fed_input(graph, walk, work))
     if schedule.input_rows and work.feed is None:
         raise ValueError("a row-fed input needs a fused first stage")
     return stage_of, layouts
 
 
-def _lifetimes(graph: Graph, schedule: Schedule) -> _Work:
+def _lifetimes(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall]) -> _Work:
     """One life per activation tensor, nothing shared yet."""
     end = len(graph.nodes) - 1
     work = _Work({}, {})
-    stage_of, layouts = _stages(graph, schedule, work)
+    stage_of, layouts = _stages(graph, schedule, calls, work)
     producer, consumers = graph.producer(), graph.consumers()
     names = dict.fromkeys((*graph.inputs, *(t for n in graph.nodes for t in n.outputs)))
     for name in names:

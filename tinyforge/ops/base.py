@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,6 +23,18 @@ class Activation(enum.Enum):
     RELU = "relu"
     RELU6 = "relu6"
     RELU_N1_TO_1 = "relu_n1_to_1"
+
+
+class Channels(enum.Enum):
+    """What an output channel is made from, which decides whether an operator can run slice of channels by slice.
+
+    ALL: from all input channels, but with weights of its own, so that it can begin a sliced stage. OWN: from the input
+    channel at its place (of the same share of all channels), so that it can go on. MIXED: neither.
+    """
+
+    ALL = "all"
+    OWN = "own"
+    MIXED = "mixed"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +57,7 @@ class Op(OpBase):
     """
 
     __slots__ = ()
+    channels: ClassVar[Channels] = Channels.MIXED
 
     def infer(self, ins: Sequence[Tensor]) -> tuple[tuple[int, ...], ...]:
         """Shapes of the outputs. Raises UnsupportedModel on inputs that make no sense."""
@@ -85,6 +99,20 @@ class Op(OpBase):
     def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
         """Slower calls that do what ``call`` of ``lower`` does with less scratch, the fastest first."""
         return ()
+
+    def slice_axes(self, ins: Sequence[Tensor]) -> tuple[int | None, ...]:
+        """For each input the axis along which the channels of a slice lie, None for an input that is taken whole. Only
+        for operators whose ``channels`` are not MIXED."""
+        raise NotImplementedError
+
+    def lower_slice(
+        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], slices: int, spread: bool
+    ) -> KernelCall | None:
+        """What ``call``, a kernel call of the whole operator, becomes where each of ``slices`` equal shares of the
+        output channels is computed on its own: the literals of a share, tables in which the shares follow each other,
+        the scratch of ``call``. ``spread``: output pixels lie as far apart as in the whole tensor; else side by side.
+        None where the kernel cannot."""
+        return None
 
     def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
         """Bytes of scratch of the last call of ``lower_slim`` (of ``lower`` where there is none), from shapes alone:
@@ -145,6 +173,11 @@ def _round32(x: np.float32) -> int:
     """std::round of a float32."""
     value = float(x)
     return int(np.floor(abs(value) + 0.5)) * (1 if value >= 0 else -1)
+
+
+def with_literals(call: KernelCall, **changed: int) -> KernelCall:
+    """The call with other values of some literals."""
+    return replace(call, literals=tuple((name, changed.get(name, value)) for name, value in call.literals))
 
 
 def require(condition: bool, message: str) -> None:

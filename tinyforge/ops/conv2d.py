@@ -12,8 +12,19 @@ from tinyforge.ir.graph import Tensor
 from tinyforge.ir.program import Isa, KernelCall, RowInput, Table
 from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import AxisMap, Window, conv_axis
-from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_piece, require, require_int8
-from tinyforge.ops.packing import STEP, Packed, pack_matmul, steps_of
+from tinyforge.ops.base import (
+    Activation,
+    Channels,
+    Op,
+    Piece,
+    activation_range,
+    padded_piece,
+    require,
+    require_int8,
+    with_literals,
+)
+from tinyforge.ops.packing import STEP, Packed, pack_matmul, slice_stream, steps_of
+from tinyforge.ops.packing_mve import GROUP as MVE_GROUP
 from tinyforge.ops.packing_mve import WINDOW_KERNEL, PackedMve, one_window_call, pack_matmul_mve, window_call
 from tinyforge.ops.proofs import FULL, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range
@@ -22,6 +33,8 @@ from tinyforge.ops.scaling import channel_multipliers, convolution_outputs, fold
 GROUP = 2  # output channels a core computes together
 SCRATCH_LIMIT = 3072  # bytes; kernels with long windows take fewer pixels at a time
 SHORTEST_ROW = 16  # bytes of a kernel row worth a call of its own
+PACKED_KERNELS = ("tf_pointwise_packed_s8", "tf_conv2d_packed_s8")
+MVE_KERNELS = ("tf_pointwise_mve_s8", WINDOW_KERNEL)
 
 
 def out_extent(size: int, kernel: int, stride: int, before: int, after: int, dilation: int = 1) -> int:
@@ -47,6 +60,7 @@ class Conv2D(Op):
     padding: tuple[int, int, int, int]
     activation: Activation
     kind: ClassVar[str] = "conv2d"
+    channels: ClassVar[Channels] = Channels.ALL
 
     def infer(self, ins: Sequence[Tensor]) -> tuple[tuple[int, ...], ...]:
         x, w = ins[0].shape, ins[1].shape
@@ -151,6 +165,26 @@ class Conv2D(Op):
                     replace(call, literals=literals, scratch_bytes=block.scratch_bytes, narrow=block.room == 1)
                 )
         return tuple(found)
+
+    def slice_axes(self, ins: Sequence[Tensor]) -> tuple[int | None, ...]:
+        return (None, 0, 0)[: len(ins)]
+
+    def lower_slice(
+        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], slices: int, spread: bool
+    ) -> KernelCall | None:
+        channels, kh, kw, c = ins[1].shape
+        if spread or channels % slices:
+            return None
+        tables = call.tables
+        if call.kernel in PACKED_KERNELS:
+            stream = slice_stream(tables[0].data, channels, kh * kw * c, GROUP, slices)
+            if stream is None:
+                return None
+            tables = (replace(tables[0], data=stream),)
+        elif call.kernel in MVE_KERNELS and channels % (slices * MVE_GROUP):
+            return None
+        tables = tuple(replace(t, step=t.data.size // slices) for t in tables)
+        return replace(with_literals(call, out_c=channels // slices), tables=tables)
 
     def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
         return self._blocks(ins)[-1].scratch_bytes if ins[1].shape[0] >= GROUP else 0

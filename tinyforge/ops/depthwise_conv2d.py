@@ -12,9 +12,20 @@ from tinyforge.ir.graph import Tensor
 from tinyforge.ir.program import Isa, KernelCall, RowInput, Table
 from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import AxisMap, Window, conv_axis
-from tinyforge.ops.base import Activation, Op, Piece, activation_range, padded_piece, require, require_int8
+from tinyforge.ops.base import (
+    Activation,
+    Channels,
+    Op,
+    Piece,
+    activation_range,
+    padded_piece,
+    require,
+    require_int8,
+    with_literals,
+)
 from tinyforge.ops.conv2d import out_extent
 from tinyforge.ops.depthwise_planes import MAX_ROWS, Planes, pack_constants, plane_layout
+from tinyforge.ops.packing_mve import GROUP as MVE_GROUP
 from tinyforge.ops.packing_mve import SCRATCH_LIMIT as MVE_SCRATCH_LIMIT
 from tinyforge.ops.packing_mve import (
     WINDOW_KERNEL,
@@ -40,6 +51,7 @@ class DepthwiseConv2D(Op):
     multiplier: int
     activation: Activation
     kind: ClassVar[str] = "depthwise_conv2d"
+    channels: ClassVar[Channels] = Channels.OWN
 
     def infer(self, ins: Sequence[Tensor]) -> tuple[tuple[int, ...], ...]:
         x, w = ins[0].shape, ins[1].shape
@@ -97,6 +109,7 @@ class DepthwiseConv2D(Op):
             ("in_w", ins[0].shape[2]),
             ("in_c", ins[0].shape[3]),
             ("depth_multiplier", self.multiplier),
+            ("out_step", outs[0].shape[3]),
             ("stride_w", self.stride[1]),
         )
         if self._planar(kh, kw):
@@ -143,6 +156,7 @@ class DepthwiseConv2D(Op):
                 ("kw", kw),
                 ("in_w", ins[0].shape[2]),
                 ("in_c", channels),
+                ("out_step", channels),
                 ("stride_w", self.stride[1]),
                 ("pad_left", self.padding[2]),
                 ("in_zero", ins[0].type.zero_point),
@@ -208,6 +222,21 @@ class DepthwiseConv2D(Op):
             found.append(replace(call, literals=literals, scratch_bytes=layout.scratch_bytes))
             limit = layout.scratch_bytes - 1
 
+    def slice_axes(self, ins: Sequence[Tensor]) -> tuple[int | None, ...]:
+        return (3, 3, 0)[: len(ins)]
+
+    def lower_slice(
+        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], slices: int, spread: bool
+    ) -> KernelCall | None:
+        channels, made = ins[0].shape[3], outs[0].shape[3]
+        if channels % slices or call.kernel == WINDOW_KERNEL:
+            return None
+        if call.kernel == "tf_depthwise_mve_s8" and channels % (slices * MVE_GROUP):
+            return None
+        step = made if spread else made // slices
+        tables = tuple(_shared_table(t, made, slices) for t in call.tables)
+        return replace(with_literals(call, in_c=channels // slices, out_step=step), tables=tables)
+
     def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
         _, kh, kw, _ = ins[1].shape
         if not self._planar(kh, kw):
@@ -255,6 +284,15 @@ class DepthwiseConv2D(Op):
                 ("hi", rescale.hi),
             ),
         )
+
+
+def _shared_table(table: Table, channels: int, slices: int) -> Table:
+    """A table as the parts of ``slices`` equal shares of the output channels, one after the other. Only the plain
+    kernel's weights have the channels last."""
+    data = table.data
+    if data.ndim == 4:
+        data = np.moveaxis(data.reshape(*data.shape[:3], slices, channels // slices), 3, 0)
+    return replace(table, data=data, step=data.size // slices)
 
 
 def folded_bias(ins: Sequence[Tensor]) -> IntArray:

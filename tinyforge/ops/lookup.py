@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from tinyforge.ir.graph import Tensor
 from tinyforge.ir.program import KernelCall, Proof, RowInput, Table
 from tinyforge.ir.types import Array, IntArray
 from tinyforge.ir.window import IDENTITY, AxisMap, Window
-from tinyforge.ops.base import Op, Piece, require_int8
+from tinyforge.ops.base import Channels, Op, Piece, require_int8, with_literals
 
 ALL_INT8: IntArray = np.arange(-128, 128, dtype=np.int64)
 """Every input value, in the order of the tables."""
@@ -26,7 +27,7 @@ def lookup_call(values: IntArray, out: Tensor, index: int = 0) -> KernelCall:
         form="rows",
         inputs=(RowInput(index, 1, IDENTITY, IDENTITY),),
         tables=(Table("table", "int8_t", np.roll(np.asarray(values, np.int64), -128)),),
-        literals=(("channels", out.type.hwc[2]),),
+        literals=(("channels", out.type.hwc[2]), ("out_step", out.type.hwc[2])),
         in_place=(index,),
         merge_rows=True,
         proofs=(Proof("table filled by the reference", points=256),),
@@ -37,6 +38,7 @@ class Lookup(Op):
     """Base of the one-input operators; subclasses give ``table``."""
 
     __slots__ = ()
+    channels: ClassVar[Channels] = Channels.OWN
 
     @abstractmethod
     def table(self, x: Tensor, out: Tensor) -> IntArray:
@@ -60,6 +62,18 @@ class Lookup(Op):
 
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         return lookup_call(self.table(ins[0], outs[0]), outs[0])
+
+    def slice_axes(self, ins: Sequence[Tensor]) -> tuple[int | None, ...]:
+        return (len(ins[0].shape) - 1,)
+
+    def lower_slice(
+        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], slices: int, spread: bool
+    ) -> KernelCall | None:
+        channels = outs[0].type.hwc[2]
+        if channels % slices:
+            return None
+        share = channels // slices
+        return with_literals(call, channels=share, out_step=channels if spread else share)
 
 
 def cut(piece: Piece, like: Tensor, window: Window) -> Array:

@@ -83,6 +83,16 @@ def _stream(
     return np.concatenate(parts)
 
 
+def slice_stream(stream: IntArray, channels: int, values: int, group: int, slices: int) -> IntArray | None:
+    """A stream of ``_stream`` as those of ``slices`` equal shares of its channels, one after the other, each as if
+    there were no others; None where a share is no multiple of ``group``."""
+    if channels % (group * slices):
+        return None
+    rising = stream.reshape(channels // group, -1)[::-1].copy()
+    rising[:, group * (1 + steps_of(values))] %= channels // slices
+    return rising.reshape(slices, channels // group // slices, -1)[:, ::-1].reshape(-1)
+
+
 def _sums_fit(acc: tuple[IntArray, IntArray]) -> bool:
     limit = (1 << 31) // SUM_SCALE
     return bool((acc[0] >= -limit).all() and (acc[1] < limit).all())

@@ -33,12 +33,14 @@ class HeldTensor:
 
 @dataclass(frozen=True, slots=True)
 class StageBands:
-    """A fused stage band by band. ``first``, ``last``: its operators."""
+    """A fused stage band by band. ``first``, ``last``: its operators; ``slices``: how often all bands run, each time
+    for a share of the channels, which ``tensors`` hold."""
 
     first: int
     last: int
     bands: int
     tensors: tuple[HeldTensor, ...]
+    slices: int = 1
 
 
 def stage_bands(graph: Graph, schedule: Schedule, plan: MemoryPlan) -> tuple[StageBands, ...]:
@@ -51,7 +53,7 @@ def stage_bands(graph: Graph, schedule: Schedule, plan: MemoryPlan) -> tuple[Sta
             if schedule.input_rows and number == 0:
                 names.insert(0, graph.inputs[0])
             held = tuple(_held(graph, plan, walk, name) for name in names if name in plan.placements)
-            found.append(StageBands(stage.first, stage.last, walk.rows.count, held))
+            found.append(StageBands(stage.first, stage.last, walk.rows.count, held, stage.slices))
     return tuple(found)
 
 

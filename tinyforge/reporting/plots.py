@@ -83,7 +83,8 @@ def _band_plot(stage: StageBands) -> BandPlot:
         hint = f"{tensor.name}\n{tensor.how}: up to {tensor.rows} of {tensor.height} rows, {most:,} B held"
         areas.append(Area(_steps(frame, base, upper, top), tensor.kind, hint))
         base = upper
-    return BandPlot(f"Operators {stage.first} to {stage.last}", frame, tuple(areas), stage.tensors)
+    slices = f", in each of {stage.slices} slices of the channels" if stage.slices > 1 else ""
+    return BandPlot(f"Operators {stage.first} to {stage.last}{slices}", frame, tuple(areas), stage.tensors)
 
 
 def _steps(frame: Frame, lower: Sequence[int], upper: Sequence[int], top: int) -> str:

@@ -23,7 +23,7 @@ _WIDEST_NAME = 44
 class StageSummary:
     """One stage in numbers. ``grid``: pieces of its output, rows x columns; ``patch``: output pixels of one piece.
     ``cached``: tensors inside held in line buffers. MACs are without and with recomputation. ``passes``: which of the
-    operators run twice, in words."""
+    operators run twice, in words. ``slices``: shares of the channels that are made one after the other."""
 
     kind: str
     nodes: tuple[int, ...]
@@ -34,6 +34,7 @@ class StageSummary:
     macs: int
     executed_macs: int
     passes: str = ""
+    slices: int = 1
 
 
 def stage_summary(graph: Graph, stage: Stage) -> StageSummary:
@@ -56,6 +57,7 @@ def stage_summary(graph: Graph, stage: Stage) -> StageSummary:
         macs=sum(own_macs(graph, i) for i in nodes),
         executed_macs=executed_macs(graph, walk),
         passes=_passes(graph, nodes),
+        slices=stage.slices,
     )
 
 
@@ -129,7 +131,8 @@ def fused_line(stage: StageSummary) -> str:
     pieces = f"{rows} x {cols} patches of {stage.patch[0]} x {stage.patch[1]} output pixels"
     if cols == 1:
         pieces = f"{rows} bands of {stage.patch[0]} output row{'s' * (stage.patch[0] > 1)}"
-    return f"{_span(stage.nodes, stage.names)} in {pieces}; {passes}{halo}"
+    slices = f"{stage.slices} slices of the channels, each in " if stage.slices > 1 else ""
+    return f"{_span(stage.nodes, stage.names)} in {slices}{pieces}; {passes}{halo}"
 
 
 def _layers(graph: Graph, run: Sequence[int]) -> list[str]:

@@ -55,8 +55,9 @@ class NodeCost:
         return calls * least + (longer * (self.segments[short + 1] - least) if longer else 0.0)
 
 
-def node_cost(graph: Graph, call: KernelCall, index: int) -> NodeCost:
-    """Estimate for one node; reductions and whole-tensor operators per element they touch."""
+def node_cost(graph: Graph, call: KernelCall, index: int, slices: int = 1) -> NodeCost:
+    """Estimate for one node; reductions and whole-tensor operators per element they touch. ``slices``: the call makes
+    one of so many equal shares of the channels."""
     node = graph.nodes[index]
     ins, outs = graph.ins(node), graph.outs(node)
     assert isinstance(node.op, Op)
@@ -64,9 +65,10 @@ def node_cost(graph: Graph, call: KernelCall, index: int) -> NodeCost:
     if call.alias:
         return NodeCost((0.0,) + (float(PER_CALL),) * width, 0)
     literals = dict(call.literals)
+    channels, macs = channels // slices, node.op.macs(ins, outs) // slices
     per_pixel = 4.0 * channels if call.form == "reduce" else PER_ELEMENT * channels
-    if call.kernel == "tf_fully_connected_packed_s8" or (call.kernel not in SEGMENTS and node.op.macs(ins, outs)):
-        per_pixel += 0.75 * node.op.macs(ins, outs) / max(height * width, 1)
+    if call.kernel == "tf_fully_connected_packed_s8" or (call.kernel not in SEGMENTS and macs):
+        per_pixel += 0.75 * macs / max(height * width, 1)
     fixed = PER_CALL + PER_ROW_POINTER * sum(r.count for r in call.inputs)
     known = SEGMENTS.get(call.kernel)
 

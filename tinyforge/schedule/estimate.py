@@ -9,6 +9,7 @@ import numpy as np
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import FusedStage, Schedule
+from tinyforge.ops.channel_slices import sliced_calls
 from tinyforge.ops.stage_windows import AxisTensor, StageWalk, walk_stage
 from tinyforge.schedule.cycles import PER_PIECE, PER_RING, NodeCost, node_cost
 
@@ -19,6 +20,15 @@ class Costs:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.known: dict[tuple[int, KernelCall], NodeCost] = {}
+
+    def run(self, schedule: Schedule, calls: Sequence[KernelCall]) -> tuple[NodeCost, ...]:
+        """One for each node, those of sliced stages for one slice."""
+        found = list(self.all(calls))
+        for stage in schedule.stages:
+            if isinstance(stage, FusedStage) and stage.slices > 1:
+                for i, call in enumerate(sliced_calls(self.graph, stage, calls), stage.first):
+                    found[i] = node_cost(self.graph, call, i, stage.slices)
+        return tuple(found)
 
     def all(self, calls: Sequence[KernelCall]) -> tuple[NodeCost, ...]:
         """One for each node."""
@@ -31,7 +41,7 @@ class Costs:
 
 
 def stage_estimates(graph: Graph, schedule: Schedule, costs: Sequence[NodeCost]) -> tuple[int, ...]:
-    """Instructions of each stage."""
+    """Instructions of each stage; ``costs`` as of ``Costs.run``."""
     return tuple(
         _fused(walk_stage(graph, stage), costs) if isinstance(stage, FusedStage) else costs[stage.node].layer
         for stage in schedule.stages
@@ -46,7 +56,7 @@ def _fused(walk: StageWalk, costs: Sequence[NodeCost]) -> int:
         ring = PER_RING if walk.cols.count > 1 else 0
         row = sum((costs[node.index].segments[n] + ring) * count for n, count in lengths.items())
         total += walk.rows.tensors[node.outputs[0]].exec_total * row
-    return int(total)
+    return int(total * walk.stage.slices)
 
 
 def _lengths(columns: AxisTensor) -> dict[int, int]:

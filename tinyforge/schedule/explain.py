@@ -51,8 +51,9 @@ def _stage(space: Space, stage: FusedStage) -> str:
     chunks = "" if stage.patch_w >= space.width[domain] else f" in chunks of {stage.patch_w}"
     kept = sum(m.rows is Halo.CACHE for _, m in stage.modes)
     goal = "their sum" if end and end.reduces else "the output"
+    slices = f" and slices of {space.pixel[domain] // stage.slices} channels" if stage.slices > 1 else ""
     return (
-        f"operators {stage.first} to {stage.last} run fused in {rows}{chunks} of {goal}, "
+        f"operators {stage.first} to {stage.last} run fused in {rows}{chunks}{slices} of {goal}, "
         f"{kept} of {stage.last - stage.first} tensors between them in line buffers"
     )
 

@@ -57,8 +57,8 @@ def pareto(
 ) -> tuple[Point, ...]:
     """Points that no other beats, largest arena first, up to ``options.max_mac_factor`` (default 1.5). ``chosen`` is
     always among them: its kernels may have less scratch than those of the others."""
-    costs = Costs(graph).all(tuple(calls))
-    space = make_space(graph, calls, costs)
+    costs = Costs(graph)
+    space = make_space(graph, calls, costs.all(calls))
     fed = options.input == "rows"
     points: dict[tuple[int, int, int], Point] = {}
     seen: set[Schedule] = set()
@@ -68,7 +68,7 @@ def pareto(
             seen.add(schedule)
             fused = any(isinstance(stage, FusedStage) for stage in schedule.stages)
             plan = plan_memory(graph, schedule, calls, effort=_EFFORT, moves=fused)
-            cycles = sum(stage_estimates(graph, schedule, costs))
+            cycles = sum(stage_estimates(graph, schedule, costs.run(schedule, calls)))
             point = _point(schedule, plan.arena_bytes, _macs(space, schedule), cycles)
             points.setdefault(point._key(), point)
     if chosen is not None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from tinyforge.ir.schedule import LayerStage, Schedule, Stage
 from tinyforge.ir.types import IntArray
+from tinyforge.schedule.slices import SlicedStages
 from tinyforge.schedule.space import Space
 from tinyforge.schedule.stage_cost import Edge, Limits, stage_edges
 
@@ -134,6 +135,9 @@ def _collect(space: Space, limits: Limits, grids: Iterable[tuple[int, int]]) -> 
             found = list(stage_edges(space, last, rows, chunk or width, limits))
             considered += len(found)
             groups[last] += found
+    for edge in SlicedStages(space, grids, limits).edges(groups):
+        groups[edge.last].append(edge)
+        considered += 1
     return make_edges(groups, considered)
 
 

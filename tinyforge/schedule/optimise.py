@@ -148,7 +148,7 @@ class _Search:
         if self.kernels is None or best.calls != self.calls:
             return best
         plan, calls = self.kernels.grown(best.plan, limit)
-        cycles = stage_estimates(self.graph, best.schedule, self.costs.all(calls))
+        cycles = stage_estimates(self.graph, best.schedule, self.costs.run(best.schedule, calls))
         return replace(best, plan=plan, calls=calls, stage_cycles=cycles)
 
     def _most_macs(self) -> float:
@@ -329,7 +329,7 @@ class _Search:
                 macs += executed_macs(self.graph, walk_stage(self.graph, stage))
             else:
                 macs += self.space.macs[stage.node]
-        cycles = stage_estimates(self.graph, schedule, self.costs.all(calls))
+        cycles = stage_estimates(self.graph, schedule, self.costs.run(schedule, calls))
         return _Answer(path, schedule, plan, macs, calls, cycles)
 
     def _family(self) -> str:
@@ -339,7 +339,8 @@ class _Search:
             return "layer by layer; a patch-based first stage and layers"
         return (
             "stages of bands of 1 to 8 rows, whole or in chunks of 1 to 8 columns, halos cached or recomputed per "
-            "tensor; layers; costs by closed forms"
+            "tensor; stages of an expansion and a depthwise convolution in slices of 8 or more channels, halos cached; "
+            "layers; costs by closed forms"
         )
 
     def _result(self, best: _Answer) -> ScheduleResult:

@@ -62,6 +62,7 @@ class Edge:
     patch_h: int
     patch_w: int
     modes: Link | None
+    slices: int = 1
 
     def stage(self, space: Space) -> FusedStage:
         modes = []
@@ -69,7 +70,7 @@ class Edge:
         while link is not None:
             modes.append((space.names[link.tensor], link.mode))
             link = link.rest
-        return FusedStage(self.first, self.last, self.patch_h, self.patch_w, tuple(modes))
+        return FusedStage(self.first, self.last, self.patch_h, self.patch_w, tuple(modes), self.slices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class _Walk:
         """Pending tensors after a node that computes rows x cols joined them; None where steps do not agree."""
         found = {p[0]: p for p in pending}
         for read in node.reads:
-            r, c = _needed(rows, read.rows), _needed(cols, read.cols)
+            r, c = needed_span(rows, read.rows), needed_span(cols, read.cols)
             if r is None or c is None:
                 return None
             if read.tensor in found:
@@ -335,7 +336,7 @@ class _Choice(NamedTuple):
     cycles: float
 
 
-def _needed(span: Span, axis: Axis) -> Span | None:
+def needed_span(span: Span, axis: Axis) -> Span | None:
     """AxisMap.needed of a span in every band at once; None where it does not repeat from band to band."""
     step, lo, hi = span
     num, den, first, end = axis

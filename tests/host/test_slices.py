@@ -1,0 +1,47 @@
+"""Channel slices in generated C, under sanitizers: == whole layers, arena as planned, slices of every kernel that has
+them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.native import QUICK, Job, run_jobs
+from tests.search.random_graphs import run_whole
+from tests.search.sliced_graphs import sliced_graph, sliced_schedule
+from tinyforge.codegen.generate import lower_graph
+from tinyforge.ir.program import Isa
+from tinyforge.memory.plan import plan_memory
+from tinyforge.schedule.kernels import kernels
+
+NETWORKS = 12
+
+
+def batch(seed: int, isa: Isa) -> list[Job]:
+    """Networks with kernels of most and of least scratch."""
+    rng = np.random.default_rng(7000 + seed)
+    share = 4 if isa is Isa.MVE else 2
+    jobs = []
+    for number in range(NETWORKS):
+        sliced = sliced_graph(rng, share)
+        graph = sliced.graph
+        both = kernels(graph, lower_graph(graph, isa), True)
+        calls = both.slim if number % 2 else both.fast
+        schedule = sliced_schedule(rng, sliced, share)
+        data = rng.integers(-128, 128, graph.tensors["t0"].shape).astype(np.int8)
+        jobs.append(Job(graph, schedule, plan_memory(graph, schedule, calls, effort=50), data, calls))
+    return jobs
+
+
+@pytest.mark.parametrize("isa", Isa)
+@pytest.mark.parametrize("seed", [0, *(pytest.param(i, marks=pytest.mark.long) for i in range(1, 20))])
+def test_generated_c_equals_whole_layers(seed: int, isa: Isa, tmp_path: Path) -> None:
+    jobs = batch(seed, isa)
+    for number, (answer, job) in enumerate(zip(run_jobs(tmp_path, jobs, ("-O1", *QUICK)), jobs, strict=True)):
+        want = run_whole(job.graph, {"t0": job.data})
+        message = f"model n{number} in {tmp_path}: {job.schedule}"
+        for name in job.graph.outputs:
+            np.testing.assert_array_equal(answer.outputs[name], want[name], err_msg=message)
+        assert answer.touched_bytes <= job.plan.arena_bytes
