@@ -14,7 +14,6 @@ from tinyforge.ir.schedule import FusedStage, LayerStage, Schedule, TensorMode
 from tinyforge.memory.layouts import stage_layouts
 from tinyforge.ops.add import Add
 from tinyforge.ops.base import Activation
-from tinyforge.ops.conv2d import Conv2D
 from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyforge.ops.hard_swish import HardSwish
 from tinyforge.ops.stage_windows import walk_stage
@@ -63,13 +62,15 @@ def _swept(b: Builder, x: str) -> str:
     op = DepthwiseConv2D((stride, stride), dilation, padding, many, Activation.NONE)  # type: ignore[arg-type]
     made = b.apply(op, x, *b.weights((1, *kernel, channels * many), 3))
     if made is None:
-        made = b.apply(DepthwiseConv2D(PIXEL, PIXEL, (0, 0, 0, 0), 1, Activation.NONE), x, *b.weights((1, 1, 1, channels), 3))
+        made = b.apply(
+            DepthwiseConv2D(PIXEL, PIXEL, (0, 0, 0, 0), 1, Activation.NONE), x, *b.weights((1, 1, 1, channels), 3)
+        )
     assert made is not None
     return made
 
 
 def sliced_schedule(rng: np.random.Generator, sliced: Sliced, share: int = 2) -> Schedule:
-    """The stage in slices of a multiple of ``share`` channels, in pieces of any size, everything else layer by layer."""
+    """The stage in slices of a multiple of ``share`` channels, in pieces of any size, the rest layer by layer."""
     graph = sliced.graph
     height, width, _ = graph.tensors[graph.nodes[sliced.last].outputs[0]].type.hwc
     parts = [n for n in range(2, sliced.channels + 1) if sliced.channels % (n * share) == 0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tinyforge.codegen.build_info import metadata_dir
-from tinyforge.codegen.generate import lower_graph
 from tinyforge.ir.printer import graph_lines, program_lines
+from tinyforge.ops.channel_slices import calls_as_run
 from tinyforge.reporting.words import arena_lines, schedule_lines
 from tinyforge.schedule.optimise import ScheduleResult
 
@@ -16,7 +16,7 @@ def write_dump(folder: Path, found: ScheduleResult) -> None:
     graph = found.graph
     texts = {
         "graph": graph_lines(graph),
-        "program": program_lines(graph, lower_graph(graph)),
+        "program": program_lines(graph, calls_as_run(graph, found.schedule, found.calls)),
         "schedule": [*schedule_lines(graph, found.schedule), *found.explanation, "", *map(str, found.schedule.stages)],
         "memory": [
             f"arena {found.plan.arena_bytes:,} B, lower bound {found.plan.lower_bound:,} B",

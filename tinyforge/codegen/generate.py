@@ -160,9 +160,7 @@ class _Builder:
         nodes = range(stage.first, stage.last + 1)
         return tuple(op_symbol(self.prefix, i, _op(self.graph.nodes[i]).kind) for i in nodes)
 
-    def _function(
-        self, index: int, views: Mapping[str, View], window: int | None, slices: int = 1
-    ) -> OpFunction:
+    def _function(self, index: int, views: Mapping[str, View], window: int | None, slices: int = 1) -> OpFunction:
         node, call = self.graph.nodes[index], self.calls[index]
         site = OpSite(
             symbol=op_symbol(self.prefix, index, _op(node).kind),

@@ -20,8 +20,8 @@ class View:
     """A tensor as one operator function sees it. ``window``: the ``tf_window`` (a C expression) whose row0/col0 is the
     origin of a buffer that holds just a piece; empty for buffers addressed in whole-tensor coordinates.
 
-    A pixel takes ``pixel_bytes`` in the buffer. In a sliced stage ``share_bytes`` of them are those of a slice: all, or,
-    in a whole tensor, those from ``slice * share_bytes`` on; ``tensor_bytes`` has the pixel in the whole tensor."""
+    A pixel takes ``pixel_bytes`` in the buffer. In a sliced stage ``share_bytes`` of them are those of a slice: all,
+    or, in a whole tensor, those from ``slice * share_bytes`` on; ``tensor_bytes`` has the pixel in the whole tensor."""
 
     base: Address
     ctype: str

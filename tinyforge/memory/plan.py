@@ -249,9 +249,7 @@ def _overlaps(
     return found
 
 
-def _stages(
-    graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], work: _Work
-) -> tuple[_StageOf, _Layouts]:
+def _stages(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], work: _Work) -> tuple[_StageOf, _Layouts]:
     """The fused stage of every node in one, and the layouts of what its tensors are held in."""
     stage_of: _StageOf = {}
     layouts: _Layouts = {}

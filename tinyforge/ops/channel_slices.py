@@ -1,7 +1,7 @@
 """Channel slices: which stages can make their map a share of its channels at a time, and the operators of one share.
 
-A stage can where its first operator reads whole input pixels but has weights for every output channel (``Channels.ALL``:
-a convolution) and each one behind it takes channel for channel what the one before made (``Channels.OWN``: depthwise
+A stage can where its first operator reads whole input pixels with weights for every output channel (``Channels.ALL``: a
+convolution) and each one behind it takes channel for channel what the one before made (``Channels.OWN``: depthwise
 convolutions, tables). Slice k of n is then channels [k*C/n, (k+1)*C/n) of every tensor made in the stage, C being that
 tensor's channels; each slice is computed over the whole map before the next one begins. Nothing is computed twice: only
 the stage's input is read once a slice, so it must be whole and stays until the stage ends.

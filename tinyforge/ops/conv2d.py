@@ -177,7 +177,7 @@ class Conv2D(Op):
             return None
         tables = call.tables
         if call.kernel in PACKED_KERNELS:
-            stream = slice_stream(tables[0].data, channels, kh * kw * c, GROUP, slices)
+            stream = slice_stream(np.asarray(tables[0].data, np.int64), channels, kh * kw * c, GROUP, slices)
             if stream is None:
                 return None
             tables = (replace(tables[0], data=stream),)

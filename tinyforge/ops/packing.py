@@ -90,7 +90,8 @@ def slice_stream(stream: IntArray, channels: int, values: int, group: int, slice
         return None
     rising = stream.reshape(channels // group, -1)[::-1].copy()
     rising[:, group * (1 + steps_of(values))] %= channels // slices
-    return rising.reshape(slices, channels // group // slices, -1)[:, ::-1].reshape(-1)
+    shares = rising.reshape(slices, channels // group // slices, -1)
+    return np.asarray(shares[:, ::-1].reshape(-1), np.int64)
 
 
 def _sums_fit(acc: tuple[IntArray, IntArray]) -> bool:

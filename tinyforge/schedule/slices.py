@@ -169,9 +169,7 @@ class SlicedStages:
             found.append(slices * node_cost(graph, sliced, i, slices).layer / max(node_cost(graph, call, i).layer, 1))
         return tuple(found)
 
-    def _edge(
-        self, first: int, last: int, held: _Held, slices: int, nbytes: int, factor: Sequence[float]
-    ) -> Edge:
+    def _edge(self, first: int, last: int, held: _Held, slices: int, nbytes: int, factor: Sequence[float]) -> Edge:
         space, nodes = self.space, self._nodes(first, last)
         cycles = float(slices * held.windows * PER_PIECE * len(nodes))
         for node, times in zip(nodes, factor, strict=True):
