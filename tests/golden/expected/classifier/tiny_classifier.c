@@ -44,7 +44,7 @@ static TF_OP void tiny_classifier_op01_depthwise_conv2d(const tf_window *w)
         const int8_t *rows0[3];
         tf_rows(rows0, 3, y - 1, 1, 8, ARENA(const int8_t, 160), 20, w[0].row0, 0);
         int8_t *const out0 = ARENA(int8_t, 260) + (y - w[1].row0) * 16 + (w[1].cols.lo - w[1].col0) * 4;
-        tf_depthwise_planar_s8(rows0, w[0].col0, out0, w[1].cols.lo, w[1].cols.hi, tiny_classifier_op01_constants, ARENA(void, 324), /*kh*/ 3, /*kw*/ 3, /*in_w*/ 8, /*in_c*/ 4, /*depth_multiplier*/ 1, /*stride_w*/ 1, /*pad_left*/ 1, /*in_zero*/ -128, /*words*/ 8, /*block*/ 8, /*plane*/ 21, /*par*/ 1, /*form*/ 0, /*shift*/ 13, /*rounding*/ 0, /*out_zero*/ -128, /*lo*/ -128, /*hi*/ 127);
+        tf_depthwise_planar_s8(rows0, w[0].col0, out0, w[1].cols.lo, w[1].cols.hi, tiny_classifier_op01_constants, ARENA(void, 324), /*kh*/ 3, /*kw*/ 3, /*in_w*/ 8, /*in_c*/ 4, /*depth_multiplier*/ 1, /*out_step*/ 4, /*stride_w*/ 1, /*pad_left*/ 1, /*in_zero*/ -128, /*words*/ 8, /*block*/ 8, /*plane*/ 21, /*par*/ 1, /*form*/ 0, /*shift*/ 13, /*rounding*/ 0, /*out_zero*/ -128, /*lo*/ -128, /*hi*/ 127);
         TF_TRACE(1, 0, out0, y * 32 + w[1].cols.lo * 4, (w[1].cols.hi - w[1].cols.lo) * 4);
     }
 }
