@@ -128,6 +128,8 @@ TF_SHARED void tf_widen_s8_p3(uint32_t *to, const int8_t *from, int32_t pixel_by
 #define TF_MATMUL_CORES(name, pixels, group)                                                                           \
     TF_MATMUL_CORE(name##_line12, pixels, group, 12)                                                                   \
     TF_MATMUL_CORE(name##_line12_clamp, pixels, group, 12)                                                             \
+    TF_MATMUL_CORE(name##_line14, pixels, group, 14)                                                                   \
+    TF_MATMUL_CORE(name##_line14_clamp, pixels, group, 14)                                                             \
     TF_MATMUL_CORE(name##_line10, pixels, group, 10)                                                                   \
     TF_MATMUL_CORE(name##_line10_clamp, pixels, group, 10)                                                             \
     TF_MATMUL_CORE(name##_line8, pixels, group, 8)                                                                     \
@@ -159,6 +161,8 @@ TF_MATMUL_CORES(tf_matmul_4x1, 1, 4)
     do {                                                                                                               \
         if (line == 12) {                                                                                              \
             TF_MATMUL_CLAMP(core##_line12);                                                                            \
+        } else if (line == 14) {                                                                                       \
+            TF_MATMUL_CLAMP(core##_line14);                                                                            \
         } else if (line == 10) {                                                                                       \
             TF_MATMUL_CLAMP(core##_line10);                                                                            \
         } else if (line == 8) {                                                                                        \

@@ -412,6 +412,8 @@
 #define TF_MATMUL_CORES(name, line, short)                                                                             \
     TF_MATMUL_CORE(name##_line12, line(TF_LIMIT_FULL, ", asr #12"))                                                    \
     TF_MATMUL_CORE(name##_line12_clamp, line(TF_LIMIT_CLAMP, ", asr #12"))                                             \
+    TF_MATMUL_CORE(name##_line14, line(TF_LIMIT_FULL, ", asr #14"))                                                    \
+    TF_MATMUL_CORE(name##_line14_clamp, line(TF_LIMIT_CLAMP, ", asr #14"))                                             \
     TF_MATMUL_CORE(name##_line10, line(TF_LIMIT_FULL, ", asr #10"))                                                    \
     TF_MATMUL_CORE(name##_line10_clamp, line(TF_LIMIT_CLAMP, ", asr #10"))                                             \
     TF_MATMUL_CORE(name##_line8, line(TF_LIMIT_FULL, ", asr #8"))                                                      \

@@ -43,9 +43,34 @@ def multiplier_above_one_case(rng: np.random.Generator) -> Case:
     return make_case(rng, FullyConnected(Activation.NONE), [x, constant("w", w, Quant((1.0,), (0,)))], [out])
 
 
+def many_channels_case(rng: np.random.Generator, act: Activation, out_quant: Quant) -> Case:
+    """Thresholds so many and so far from zero that a line of twelve fractional bits misses some."""
+    x, w = activation("x", (1, 192), Quant((0.02,), (-3,))), rng.integers(-127, 128, (94, 192)).astype(np.int8)
+    scales = tuple(float(np.float32(v * out_quant.scale[0])) for v in rng.uniform(0.0125, 0.0225, 94))
+    weights = constant("w", w, Quant(scales, (0,) * 94, 0))
+    return make_case(rng, FullyConnected(act), [x, weights], [activation("y", (1, 94), out_quant)])
+
+
+def many_channels_cases() -> list[Case]:
+    rng = np.random.default_rng(1)
+    return [
+        many_channels_case(rng, Activation.NONE, Quant((0.4,), (4,))),
+        many_channels_case(rng, Activation.RELU_N1_TO_1, Quant((0.009,), (-4,))),
+    ]
+
+
 class TestFullyConnected(OpConformance):
     def cases(self, rng: np.random.Generator) -> list[Case]:
         cases = [random_case(rng) for _ in range(30)]
         cases += [power_of_two_case(rng, shift, zero) for shift in (1, 4, 8, 11) for zero in (-128, 0, 127)]
         cases += [weight_zero_point_case(rng, zero) for zero in (-128, -3, 90, 127)]
+        cases += many_channels_cases()
         return [*cases, *(multiplier_above_one_case(rng) for _ in range(3))]
+
+
+def test_a_finer_line_where_twelve_bits_miss_a_threshold() -> None:
+    for case in many_channels_cases():
+        node = case.graph.nodes[0]
+        call = node.op.lower(case.graph.ins(node), case.graph.outs(node))  # type: ignore[attr-defined]
+        assert call.kernel == "tf_fully_connected_packed_s8"
+        assert dict(call.literals)["line"] == 14

@@ -7,6 +7,7 @@ import pytest
 
 from tests.ops.test_requant import rescale
 from tinyforge.ops.line_requant import line_form
+from tinyforge.ops.requant import thresholds
 
 
 @pytest.mark.parametrize("once", [False, True])
@@ -40,3 +41,18 @@ def test_large_multipliers_use_a_smaller_shift_or_none(shift: float) -> None:
     if form is not None:
         acc = np.broadcast_to(np.arange(-900, 901), (2, 1801))
         np.testing.assert_array_equal(form.apply(acc), r.reference(acc))
+
+
+def test_hundreds_of_channels_with_large_sums_have_a_line() -> None:
+    """What last layers look like: thresholds on both sides of zero, 255 of them a channel, rounded once."""
+    rng = np.random.default_rng(11)
+    found = 0
+    for _ in range(10):
+        reals = [float(v) for v in rng.uniform(2e-4, 4e-4, 120)]
+        r = rescale(reals, int(rng.integers(-100, 100)), -128, 127, 700_000, True)
+        form = line_form(r, 256)
+        if form is not None:
+            found += 1
+            acc = np.concatenate([thresholds(r) + d for d in range(-2, 3)], axis=1).clip(-700_000, 700_000)
+            np.testing.assert_array_equal(form.apply(acc), r.reference(acc))
+    assert found >= 8

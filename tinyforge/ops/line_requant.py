@@ -15,13 +15,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tinyforge.ir.types import IntArray
 from tinyforge.ops.requant import Rescale, constant_channels, thresholds
 
-SHIFTS = (12, 10, 8)  # those the kernels are written for, best precision first
+SHIFTS = (12, 14, 10, 8)  # those the kernels are written for; 14 where 12 is too coarse, the others for large factors
 _NUDGES = np.arange(4096, dtype=np.int64)
+_SLOPES = (0, 1, -1)  # tried on a multiplier: thresholds far from zero miss by less than its last bit
 _UNREACHED = np.int64(1) << 60
+
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,20 +67,35 @@ def _solve(r: Rescale, steps: IntArray, flat: np.ndarray, scale: int, shift: int
     fits = (factor * 2.0 ** (32 + shift) / scale < (1 << 31) - 1) & ((reach * factor + 256) * 2.0**shift < 1 << 31)
     if not (fits | flat).all():
         return None
-    multiplier = np.where(flat, 0, np.rint(factor * 2.0 ** (32 + shift) / scale)).astype(np.int64)
-    low, high = _offsets(r, steps, multiplier, scale, shift)
-    # offset = nudge * multiplier + 2**31 + add * 2**32 must lie in [low, high)
-    base = _NUDGES[None, :] * multiplier[:, None] + (1 << 31)
-    add = (high[:, None] - 1 - base) >> 32
-    room = np.minimum(base + (add << 32) - low[:, None], high[:, None] - 1 - (base + (add << 32)))
-    best = np.argmax(room, axis=1)
-    rows = np.arange(len(multiplier))
-    if not ((room[rows, best] >= 0) | flat).all():
+    nearest = np.where(flat, 0, np.rint(factor * 2.0 ** (32 + shift) / scale)).astype(np.int64)
+    multiplier, add, nudge = nearest, np.zeros_like(nearest), np.zeros_like(nearest)
+    unsolved = ~flat
+    for slope in _SLOPES:
+        tried = nearest + slope
+        solved, its_add, its_nudge = _intercepts(tried, *_offsets(r, steps, tried, scale, shift))
+        chosen = unsolved & solved
+        multiplier, add = np.where(chosen, tried, multiplier), np.where(chosen, its_add, add)
+        nudge = np.where(chosen, its_nudge, nudge)
+        unsolved &= ~solved
+        if not unsolved.any():
+            break
+    else:
         return None
     constant = r.reference(r.acc_lo[:, None])[:, 0] << shift
-    chosen = np.where(flat, constant, add[rows, best])
-    form = LineForm(multiplier, chosen, np.where(flat, 0, _NUDGES[best]), shift, scale, r.lo, r.hi)
+    form = LineForm(multiplier, np.where(flat, constant, add), nudge, shift, scale, r.lo, r.hi)
     return form if _proven(r, steps, form) else None
+
+
+def _intercepts(multiplier: IntArray, low: IntArray, high: IntArray) -> tuple[Mask, IntArray, IntArray]:
+    """Whether some offset = nudge * multiplier + 2**31 + add * 2**32 lies in [low, high), and the add and nudge of the
+    one with most room on both sides."""
+    base = _NUDGES[None, :] * multiplier[:, None] + (1 << 31)
+    add = (high[:, None] - 1 - base) >> 32
+    offset = base + (add << 32)
+    room = np.minimum(offset - low[:, None], high[:, None] - 1 - offset)
+    best = np.argmax(room, axis=1)
+    rows = np.arange(len(multiplier))
+    return room[rows, best] >= 0, add[rows, best], _NUDGES[best]
 
 
 def _offsets(r: Rescale, steps: IntArray, multiplier: IntArray, scale: int, shift: int) -> tuple[IntArray, IntArray]:
