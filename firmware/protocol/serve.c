@@ -27,6 +27,7 @@ static struct {
     uint8_t known;
 } last_invoke;
 
+static uint8_t greeted;     /* HELLO came since reset */
 static uint32_t written;    /* bit i: input i was written since the last run */
 static uint32_t fed_bytes;  /* row-fed input taken so far */
 static uint64_t fed_cycles; /* spent on it */
@@ -89,6 +90,7 @@ static int outside(uint32_t offset, uint32_t n, uint32_t size)
 static void do_hello(void)
 {
     const tfb_model *model = &tfb_the_model;
+    greeted = 1u;
     last_invoke.known = 0u;
     written = 0u;
     fed_bytes = 0u;
@@ -373,10 +375,23 @@ static void do_echo(const uint8_t *body, uint32_t n)
     tfb_send_end();
 }
 
+/* What depends on earlier requests. After a reset in the middle of a session they are gone, and the host must not take
+ * a run on half an input, or the marks of another run, for its own. */
+static int needs_session(uint8_t type)
+{
+    return type == (uint8_t)TFB_MEMORY || type == (uint8_t)TFB_WRITE || type == (uint8_t)TFB_INVOKE ||
+           type == (uint8_t)TFB_READ || type == (uint8_t)TFB_PROFILE || type == (uint8_t)TFB_FEED ||
+           type == (uint8_t)TFB_PAINT;
+}
+
 static void dispatch(void)
 {
     const uint8_t *body = &receiver.data[TFB_FRAME_HEADER];
     const uint32_t n = (uint32_t)receiver.length - (uint32_t)TFB_FRAME_HEADER;
+    if (greeted == 0u && needs_session(receiver.data[0])) {
+        reply(TFB_BAD_STATE);
+        return;
+    }
     switch (receiver.data[0]) {
     case TFB_HELLO:
         do_hello();

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.toy_build import ARENA_BYTES, toy_expected, toy_inputs, write_toy_build
-from tinyforge.device.board import run_board, run_booted
+from tinyforge.device.board import Line, run_board, run_booted
 from tinyforge.device.emulate.run import run_emulator
 from tinyforge.device.flash import flash_firmware
 from tinyforge.errors import DeviceError, UsageError
@@ -54,7 +54,9 @@ def check(folder: Path, board_name: str, toolchain: str, emulator: str, rows: bo
     assert report.verified
     assert report.image_bytes == firmware.flash_bytes or report.image_bytes > 4096
     progress: list[int] = []
-    result = run_board(build, board, [INPUTS], emulator=emulator, progress=lambda done, _all: progress.append(done))
+    result = run_board(
+        build, board, [INPUTS], Line(emulator=emulator), progress=lambda done, _all: progress.append(done)
+    )
     np.testing.assert_array_equal(result.outputs[0], toy_expected(INPUTS))
     assert progress[-1] == len(INPUTS)
     assert result.arena_high_water_bytes == ARENA_BYTES
@@ -163,8 +165,8 @@ def test_erased_board_is_a_clear_error(tmp_path: Path) -> None:
 def test_wrong_combinations(tmp_path: Path) -> None:
     build = write_toy_build(tmp_path / "toy")
     with pytest.raises(UsageError, match="QEMU has no machine for emulated_m33"):
-        run_board(build, load_board("emulated_m33"), [INPUTS], emulator="qemu")
+        run_board(build, load_board("emulated_m33"), [INPUTS], Line(emulator="qemu"))
     with pytest.raises(UsageError, match="unicorn has no model of the peripherals"):
-        run_board(build, load_board("stm32f405"), [INPUTS], emulator="unicorn")
+        run_board(build, load_board("stm32f405"), [INPUTS], Line(emulator="unicorn"))
     with pytest.raises(UsageError, match="cannot be flashed with openocd"):
         flash_firmware(build_firmware(build, load_board("emulated_m4")), "openocd")

@@ -28,11 +28,11 @@ from tests.chips.nor_flash import NorFlash
 from tests.chips.rp2 import Rp2, image_def
 from tests.toy_build import toy_expected, toy_inputs, write_toy_build
 from tinyforge.api.flash import flash
-from tinyforge.device.board import run_client
 from tinyforge.device.client import DeviceClient
 from tinyforge.device.emulate.process import booted, qemu_command
 from tinyforge.device.flash import FLASHERS, FlashJob, flash_content, flash_firmware
 from tinyforge.device.flash.uf2 import INFO, Uf2Flasher
+from tinyforge.device.session import run_client
 from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import DeviceError, ToolMissing, UsageError
 from tinyforge.target import load_board

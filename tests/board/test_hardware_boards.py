@@ -20,12 +20,13 @@ from tests.chips.stm32 import stm32
 from tests.shared import golden, shared_model
 from tests.toy_build import toy_expected, toy_inputs, write_toy_build
 from tinyforge.api.compile import compile as compile_model
-from tinyforge.device.board import run_board, run_client
+from tinyforge.device.board import Line, run_board
 from tinyforge.device.client import DeviceClient
 from tinyforge.device.emulate.process import qemu_command
 from tinyforge.device.flash import flash_firmware
 from tinyforge.device.flash.emulated import flash_file
 from tinyforge.device.flash.images import flash_content
+from tinyforge.device.session import run_client
 from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import UsageError
 from tinyforge.target import Board, board_names, load_board
@@ -103,7 +104,7 @@ def test_kws_is_exact_over_tcp_and_pty(kws: Path, name: str) -> None:
     flash_firmware(firmware, "emulated")
     with np.load(golden(KWS)) as recorded:
         inputs, expected = recorded["input_0"][:2], recorded["output_0"][:2]
-    result = run_board(kws, board, [inputs], emulator="qemu")
+    result = run_board(kws, board, [inputs], Line(emulator="qemu"))
     np.testing.assert_array_equal(result.outputs[0], expected)
     with pty(board, flash_file(kws, board)) as terminal:
         client = DeviceClient(SerialTransport(terminal))

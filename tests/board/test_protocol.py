@@ -13,14 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.board.bad_line import BadLine
 from tests.toy_build import toy_expected, toy_inputs, write_toy_build
 from tinyforge.codegen.build_info import load_build_info
-from tinyforge.device.board import run_client
 from tinyforge.device.client import DeviceClient, RefusedError, Request, Status
 from tinyforge.device.emulate.process import booted
 from tinyforge.device.flash import flash_firmware
 from tinyforge.device.frames import MAX_BODY, Frame, FrameReader, cobs_decode, cobs_encode, encode_frame
-from tinyforge.device.transport import SerialTransport, Transport
+from tinyforge.device.session import run_client
+from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import DeviceError
 from tinyforge.paths import firmware_dir
 from tinyforge.target import load_board
@@ -125,47 +126,10 @@ def test_a_repeated_invoke_does_not_run_again(port: str) -> None:
     client.close()
 
 
-class BadLine:
-    """A line that flips, drops, doubles and invents bytes in both directions."""
-
-    def __init__(self, inner: Transport, seed: int, rate: float) -> None:
-        self._inner = inner
-        self._random = random.Random(seed)
-        self._rate = rate
-
-    def write(self, data: bytes) -> None:
-        self._inner.write(self._spoil(data))
-
-    def read(self, timeout_s: float) -> bytes:
-        return self._spoil(self._inner.read(timeout_s))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def _spoil(self, data: bytes) -> bytes:
-        if self._random.random() < 0.02:
-            data = data[: self._random.randrange(len(data) + 1)]
-        if self._random.random() < 0.02:
-            data = data + data
-        out = bytearray()
-        for byte in data:
-            if self._random.random() >= self._rate:
-                out.append(byte)
-                continue
-            choice = self._random.randrange(4)
-            if choice == 0:
-                out.append(byte ^ 1 << self._random.randrange(8))
-            elif choice == 1:
-                out += bytes([byte, byte])
-            elif choice == 2:
-                out += self._random.randbytes(self._random.randrange(20))
-        return bytes(out)
-
-
 @pytest.mark.parametrize("seed", range(10))
 def test_bad_lines_cost_time_and_nothing_else(port: str, tmp_path: Path, seed: int) -> None:
     info = load_build_info(write_toy_build(tmp_path / "toy"))
-    line = BadLine(SerialTransport(port), seed, rate=0.003)
+    line = BadLine(SerialTransport(port), random.Random(seed), rate=0.003)
     client = DeviceClient(line, reply_s=0.1, attempts=300)
     inputs = toy_inputs(15, seed)
     result = run_client(client, info, [inputs])

@@ -18,10 +18,10 @@ from tests.chips.esp32c3 import Esp32c3, Esp32c3Machine
 from tests.chips.nrf52840 import NVMC_ICACHE, Nrf52840
 from tests.chips.rp2 import BOOT_SRAM, FLASH, SSI, Rp2, boot2_checksum, image_def
 from tests.toy_build import toy_expected, toy_inputs, write_toy_build
-from tinyforge.device.board import run_client
 from tinyforge.device.client import DeviceClient
 from tinyforge.device.emulate.hooks import unicorn_module
 from tinyforge.device.flash.images import flash_content
+from tinyforge.device.session import run_client
 from tinyforge.paths import firmware_dir
 from tinyforge.target import Board, load_board
 from tinyforge.toolchain.firmware import Firmware, build_firmware

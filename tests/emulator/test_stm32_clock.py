@@ -19,8 +19,8 @@ import pytest
 from tests.chips.chip import CCR, ChipMachine
 from tests.chips.stm32 import Stm32, Stm32H7, stm32
 from tests.toy_build import toy_expected, toy_inputs, write_toy_build
-from tinyforge.device.board import run_client
 from tinyforge.device.client import DeviceClient
+from tinyforge.device.session import run_client
 from tinyforge.paths import firmware_dir
 from tinyforge.target import Board, board_names, load_board
 from tinyforge.toolchain.firmware import build_firmware

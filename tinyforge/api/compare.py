@@ -71,6 +71,12 @@ def _holds(path: Path, name: str) -> bool:
         raise UsageError(f"{path} cannot be read as .npz: {error}") from error
 
 
+def accuracy(outputs: Array, labels: Array) -> float:
+    """Part of the samples whose largest value is at their label's place. outputs: (samples, *shape)."""
+    guesses = outputs.reshape(len(outputs), -1).argmax(axis=1)
+    return float(np.mean(guesses == labels))
+
+
 def compare(graph: Graph, outputs: Sequence[Array], expected: Expected) -> Comparison:
     """Count differences between what came out (compiled side) and what should."""
     mismatches, largest, first = 0, 0, -1

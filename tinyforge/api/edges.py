@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -81,3 +82,18 @@ def check_samples(path: str, arrays: Sequence[Array]) -> None:
     counts = {len(a) if a.ndim else 0 for a in arrays}
     if len(counts) != 1 or 0 in counts:
         raise UsageError(f"{path}: every array needs the same number of samples, at least one; found {sorted(counts)}")
+
+
+def load_labels(path: str | Path, samples: int) -> Array | None:
+    """``labels`` of an ``.npz`` file, the classes of its first ``samples`` samples; None where it has none.
+
+    Raises UsageError for labels that are no whole numbers, one a sample.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        if "labels" not in file:
+            return None
+        labels: Array = file["labels"]
+    if labels.ndim != 1 or len(labels) < samples or not np.issubdtype(labels.dtype, np.integer):
+        raise UsageError(f"{path}: labels must be whole numbers, one a sample; found {labels.dtype} {labels.shape}")
+    first: Array = labels[:samples]
+    return first

@@ -118,7 +118,9 @@ Emulator = Annotated[
 Inputs = Annotated[
     Path | None,
     typer.Option(
-        "--inputs", help=".npz with input_0 ... of shape (samples, *shape); default: random.", show_default=False
+        "--inputs",
+        help=".npz with input_0 ... of shape (samples, *shape), and labels; default: random.",
+        show_default=False,
     ),
 ]
 Reference = Annotated[
@@ -140,13 +142,26 @@ Profile = Annotated[
     ),
 ]
 Port = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--port",
-        help="Serial port of a real board, such as /dev/ttyACM0, or auto: the one that answers; emulated boards: none.",
+        metavar="<str>",
+        help="Serial port of a real board, such as /dev/ttyACM0, or auto: the one that answers; emulated boards: none. "
+        "Several: one for each board.",
         show_default=False,
     ),
 ]
+RunBoards = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--board",
+        "-b",
+        metavar="<str>",
+        help="Default: the board it was compiled for. Several run at the same time.",
+        show_default=False,
+    ),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run on a board.")]
 
 # flash
 FlashMethod = Annotated[

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tinyforge.api.check import CheckResult
     from tinyforge.api.compile import CompileResult
     from tinyforge.api.flash import FlashResult
+    from tinyforge.api.fleet import FleetReport
+    from tinyforge.api.latency import Latency
     from tinyforge.api.run import RunReport
     from tinyforge.codegen.build_info import BuildInfo
     from tinyforge.device.result import LayerProfile
@@ -139,6 +141,8 @@ def run_view(report: RunReport, profile: bool = False) -> list[Any]:
         "outputs": f"{result.samples} samples, {verdict} (reference: {_plain(report.reference)})",
         "arena": _memory(report),
     }
+    if report.accuracy is not None:
+        shown["accuracy"] = f"{report.accuracy:.2%} of {result.samples:,} labels"
     if len(report.info.arenas) > 1:
         for bank in report.banks():
             shown[f"  in {bank['name']}"] = ", ".join(
@@ -151,6 +155,8 @@ def run_view(report: RunReport, profile: bool = False) -> list[Any]:
         shown["instructions"] = f"[bold]{result.instructions:,}[/]{per}"
     if result.cycles is not None:
         shown["cycles"] = f"{result.cycles:,} by the board's counter"
+    if report.latency is not None and result.samples > 1:
+        shown["an inference"] = _latency(report.latency)
     for core, cycles in result.estimated_cycles.items():
         shown[f"{core} cycles"] = f"about {cycles:,} (estimate)"
     parts: list[Any] = [facts(shown)]
@@ -158,6 +164,42 @@ def run_view(report: RunReport, profile: bool = False) -> list[Any]:
         watched = bool(result.layers[0].estimated_cycles)
         parts += [profile_table(report) if profile and watched else _slowest(report, None if profile else _SLOWEST)]
     return parts
+
+
+def fleet_view(fleet: FleetReport) -> Any:
+    """A row a board."""
+    numbers = ("samples", "different", "accuracy", "median", "p99", "arena", "stack")
+    rows = table("board", "port", *numbers, right=numbers)
+    for entry in fleet.places:
+        where = (entry.place.board, _plain(entry.place.port or "emulated"))
+        report = entry.report
+        if report is None:
+            rows.add_row(*where, "[red]failed[/]")
+            continue
+        spread = report.latency
+        ranks = (_ticks(spread, spread.median), _ticks(spread, spread.p99)) if spread else ("", "")
+        result = report.result
+        rows.add_row(
+            *where,
+            f"{result.samples:,}",
+            f"[red]{report.mismatches:,}[/]" if report.mismatches else "0",
+            f"{report.accuracy:.2%}" if report.accuracy is not None else "",
+            *ranks,
+            f"{result.arena_high_water_bytes:,} B",
+            f"{result.stack_high_water_bytes:,} B",
+        )
+    return rows
+
+
+def _latency(spread: Latency) -> str:
+    """Least, median, 99th percentile and most, in the board's own unit."""
+    ranks = (("least", spread.min), ("median", spread.median), ("p99", spread.p99), ("most", spread.max))
+    return ", ".join(f"{name} {_ticks(spread, ticks)}" for name, ticks in ranks)
+
+
+def _ticks(spread: Latency, ticks: int) -> str:
+    milliseconds = spread.milliseconds(ticks)
+    return f"{milliseconds:,.3f} ms" if milliseconds is not None else f"{ticks:,} {spread.unit}"
 
 
 def _memory(report: RunReport) -> str:

@@ -21,6 +21,8 @@ from tinyforge.errors import DeviceError
 PROTOCOL_VERSION = 1
 _REPLY = 0x80
 _LONGEST_WAIT_S = 4.0
+# Longer than USB serial converters keep bytes back (16 ms).
+_QUIET_S = 0.04
 _MAX_REFUSED = 500
 _FAULT = re.compile(r"FAULT [^\n]*")
 _DTYPES = ("int8", "uint8", "int16", "int32", "float32", "bool", "int64")
@@ -154,7 +156,11 @@ class DeviceClient:
         wait = self._reply_s
         silent = unread = 0
         while silent < self._attempts or time.monotonic() - start < patience_s:
-            self.resent += silent + unread > 0
+            if silent + unread > 0:
+                self.resent += 1
+                late = self._settle(kind, self._seq)
+                if late is not None:
+                    return late
             self._transport.write(encoded)
             answer = self._await(kind, self._seq, wait)
             if isinstance(answer, bytes):
@@ -173,16 +179,38 @@ class DeviceClient:
         """The answer, or why it should be asked for again."""
         deadline = time.monotonic() + reply_s
         while (left := deadline - time.monotonic()) > 0:
-            data = self._transport.read(left)
-            for frame in self._reader.push(data):
-                if frame.kind == kind | _REPLY and frame.seq == seq and frame.body:
-                    if frame.body[0] != Status.OK:
-                        raise RefusedError(kind, frame.body[0])
-                    return frame.body[1:]
-                if frame.kind == NAK:
-                    return _Missing.REFUSED
-            self._check_fault()
+            answer = self._answer(self._transport.read(left), kind, seq)
+            if answer is not None:
+                return answer
         return _Missing.SILENCE
+
+    def _settle(self, kind: Request, seq: int) -> bytes | None:
+        """Bring the device back into step before a request is sent again; the answer, where it came late.
+
+        A zero ends whatever frame the device is in. It says so, and a receiver that holds one byte loses what is sent
+        meanwhile, but for the mark of a frame perhaps: the next request would end that one, and so on for ever. So the
+        zero goes alone, and the line must be quiet before more follows.
+        """
+        self._transport.write(b"\0")
+        deadline = time.monotonic() + _LONGEST_WAIT_S
+        while time.monotonic() < deadline and (data := self._transport.read(_QUIET_S)):
+            answer = self._answer(data, kind, seq)
+            if isinstance(answer, bytes):
+                return answer
+        return None
+
+    def _answer(self, data: bytes, kind: Request, seq: int) -> bytes | _Missing | None:
+        """What `data` completes: the answer to request `seq`, or a complaint about a frame that could not be read."""
+        missing = None
+        for frame in self._reader.push(data):
+            if frame.kind == kind | _REPLY and frame.seq == seq and frame.body:
+                if frame.body[0] != Status.OK:
+                    raise RefusedError(kind, frame.body[0])
+                return frame.body[1:]
+            if frame.kind == NAK:
+                missing = _Missing.REFUSED
+        self._check_fault()
+        return missing
 
     def _check_fault(self) -> None:
         fault = _FAULT.search(self._reader.text)

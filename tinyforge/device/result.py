@@ -69,7 +69,9 @@ class RunResult:
     outputs: one array a model output, shaped (samples, *shape). instructions, cycles, estimated_cycles,
     layers: of one warm inference (None or empty where the runner cannot tell). arenas_high_water_bytes: by part of
     the arena (`BuildInfo.arenas`), highest byte written, plus one. stack_high_water_bytes: below the stack pointer at
-    the call. traces: with a trace build, (operator index, output index) -> (samples, nbytes) raw bytes.
+    the call. latencies: of every sample in turn, ticks of a board's counter at latency_hz, or (latency_hz 0)
+    instructions; empty where nobody counted. traces: with a trace build, (operator index, output index) ->
+    (samples, nbytes) raw bytes.
     """
 
     runner: str
@@ -86,6 +88,8 @@ class RunResult:
     violations: tuple[Violation, ...] = ()
     traffic: tuple[MemoryTraffic, ...] = ()
     traces: Mapping[tuple[int, int], Array] = field(default_factory=dict)
+    latencies: tuple[int, ...] = ()
+    latency_hz: int = 0
 
     @property
     def arena_high_water_bytes(self) -> int:

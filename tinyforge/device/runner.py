@@ -22,9 +22,10 @@ Progress = Callable[[int, int], None]
 class RunRequest:
     """What to run. inputs: one array a model input, (samples, *shape).
 
-    emulator: `unicorn` or `qemu`, None for the default. port: serial port of a real board. trace: collect every
-    operator's output. profile: watch every data access however long the inference is; over a serial line, every
-    operator's ticks. progress: called with (samples done, samples) where the runner can tell.
+    emulator: `unicorn` or `qemu`, None for the default. port: serial port of a real board; number: which of several
+    boards it is; resume: go on with an interrupted run of a board. trace: collect every operator's output. profile:
+    watch every data access however long the inference is; over a serial line, every operator's ticks. progress: called
+    with (samples done, samples) where the runner can tell.
     """
 
     build_dir: Path
@@ -33,6 +34,8 @@ class RunRequest:
     toolchain: str = "zig"
     emulator: str | None = None
     port: str | None = None
+    number: int = 0
+    resume: bool = False
     trace: bool = False
     profile: bool = False
     progress: Progress | None = None
@@ -94,7 +97,7 @@ class BoardRunner:
 
     def run(self, request: RunRequest) -> RunOutcome:
         """Talk to the board; it must hold this build."""
-        from tinyforge.device.board import run_board
+        from tinyforge.device.board import Line, run_board
 
         if request.trace:
             raise UsageError("a board does not report single operators; use --on emulator for that")
@@ -102,8 +105,7 @@ class BoardRunner:
             request.build_dir,
             request.board,
             request.inputs,
-            port=request.port,
-            emulator=request.emulator,
+            Line(request.port, request.emulator, request.number, request.resume),
             profile=request.profile,
             progress=request.progress,
         )

@@ -7,9 +7,6 @@ prints `port N` once it listens (on the loopback only) and ends when the process
 
 from __future__ import annotations
 
-import os
-import select
-import socket
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,76 +14,16 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinyforge.device.emulate.hooks import INHERIT, Counter, arm_registers, unicorn_module
+from tinyforge.device.emulate.line import SocketLine
 from tinyforge.device.emulate.machine import new_core, pages
-from tinyforge.device.emulate.peripherals import Ignored, Timer, Uart
+from tinyforge.device.emulate.peripherals import Ignored, LineClock, Timer, Uart
 from tinyforge.errors import DeviceError, TinyforgeError
 from tinyforge.target import Board, load_board
 
 _TIMER_BASE = 0x40000000
 _SYSTEM_BASE = 0xE0000000
 _SYSTEM_BYTES = 0x100000
-_IDLE_S = 0.02
-
-
-class SocketLine:
-    """The board's serial line: one client at a time; a new one takes over where the last one left."""
-
-    def __init__(self, port: int) -> None:
-        self._server = socket.create_server(("127.0.0.1", port))
-        self._client: socket.socket | None = None
-        self._received = bytearray()
-        self._sent = bytearray()
-        self._parent = os.getppid()
-
-    @property
-    def port(self) -> int:
-        """Where to connect."""
-        return int(self._server.getsockname()[1])
-
-    def receive(self, *, wait: bool) -> int | None:
-        """Next byte; `wait`: send what the board said so far, and wait a little for an answer."""
-        if wait and not self._received:
-            self.flush()
-            self._fill()
-        return self._received.pop(0) if self._received else None
-
-    def send(self, byte: int) -> None:
-        """Kept until the board listens again: it answers whole frames."""
-        self._sent.append(byte)
-        if len(self._sent) >= 512:
-            self.flush()
-
-    def flush(self) -> None:
-        """Send what waits; without a client it is lost, as on a wire."""
-        data, self._sent = bytes(self._sent), bytearray()
-        if data and self._client is not None:
-            try:
-                self._client.sendall(data)
-            except OSError:
-                self._drop()
-
-    def _fill(self) -> None:
-        waiting = [self._server, *([self._client] if self._client is not None else [])]
-        ready = select.select(waiting, [], [], _IDLE_S)[0]
-        if not ready and os.getppid() != self._parent:
-            sys.exit(0)
-        if self._server in ready:
-            self._drop()
-            self._client = self._server.accept()[0]
-            self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        elif ready and self._client is not None:
-            try:
-                data = self._client.recv(4096)
-            except OSError:
-                data = b""
-            if not data:
-                self._drop()
-            self._received += data
-
-    def _drop(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+_BITS_A_BYTE = 10  # start, 8 of data, stop
 
 
 class EmulatedBoard:
@@ -102,8 +39,9 @@ class EmulatedBoard:
         code = flash + b"\0" * (len(flash) & 1)
         owner = np.full(len(code) // 2 + 1, INHERIT, dtype=np.uint16)
         self._counter = Counter(self._uc, board.flash.origin, code, owner)
-        self._attach(board.uart.base, Uart(line))
-        self._attach(_TIMER_BASE, Timer(lambda: self._counter.state.instructions))
+        clock = LineClock(self._instructions)
+        self._attach(board.uart.base, Uart(line, clock, board.clock_hz * _BITS_A_BYTE // board.uart.baud))
+        self._attach(_TIMER_BASE, Timer(self._instructions))
         self._attach(_SYSTEM_BASE, Ignored(), _SYSTEM_BYTES)
         self._problem = ""
         self._uc.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
@@ -124,6 +62,10 @@ class EmulatedBoard:
             device.write(offset, value)
 
         self._uc.mmio_map(base, size, on_read, None, on_write, None)
+
+    def _instructions(self) -> int:
+        """Executed since reset: the emulated boards' clock, one a tick."""
+        return int(self._counter.state.instructions)
 
     def _on_exception(self, uc: Any, number: int, _user: Any) -> None:
         self._problem = f"exception {number}"
