@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,9 @@ def mobilenet(width: float, resolution: int) -> bytes:
     converter.representative_dataset = lambda: ([rng.uniform(-1, 1, (1, *shape)).astype(np.float32)] for _ in range(2))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    content: bytes = converter.convert()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the converter's own, about statistics it was not asked for
+        content: bytes = converter.convert()
     return content
 
 

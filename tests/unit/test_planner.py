@@ -76,3 +76,17 @@ def test_search_beats_greedy_where_greedy_fails() -> None:
 
 def test_nothing_to_place() -> None:
     assert pack([]) == Packing((), 0, 0, True)
+
+
+def test_greedy_orders_keep_an_output_next_to_the_input_it_may_grow_over() -> None:
+    """One output is smaller than its input and one larger: no order by size suits both, from either end."""
+    blocks = [
+        Block("input", 104, 4, 0, 0),
+        Block("smaller output", 60, 4, 0, 0),
+        Block("line buffer", 64, 4, 0, 0),
+        Block("input", 12, 4, 1, 1),
+        Block("larger output", 104, 4, 1, 1),
+        Block("line buffer", 4, 4, 1, 1),
+    ]
+    found = pack(blocks, {(1, 0): 4, (4, 3): 52}, effort=0)
+    assert found.arena_bytes == found.lower_bound == 4 + 104 + 64

@@ -10,7 +10,7 @@ exhausting them proves optimality.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -147,17 +147,42 @@ class _Problem:
 
     def greedy_orders(self) -> tuple[list[int], bool, int]:
         """The best of all greedy orders and ends: (order, from the top, bytes)."""
-        best: tuple[list[int], bool, int] = list(range(len(self.blocks))), False, -1
-        for key in _ORDERS:
-            order = sorted(range(len(self.blocks)), key=lambda i: (*key(self.blocks[i], len(self.conflicts[i])), i))
-            for mirrored in self.ends:
-                for fit in (False, True):
-                    peak = self.arena(self.place(order, fit, mirrored))
-                    if best[2] < 0 or peak < best[2]:
-                        best = order, mirrored, peak
-                    if peak <= self.bound:
-                        return best
+        best: tuple[list[int], bool, int] = list(range(len(self.blocks))), False, _NO_LIMIT
+        for order, mirrored in self._orders():
+            for fit in (False, True):
+                found = self._place(order, fit, mirrored, best[2])
+                if found is not None and self.arena(found) < best[2]:
+                    best = order, mirrored, self.arena(found)
+                if best[2] <= self.bound:
+                    return best
         return best
+
+    def _orders(self) -> Iterator[tuple[list[int], bool]]:
+        """Orders of all blocks, and whether they are placed from the top."""
+        plain = [
+            sorted(range(len(self.blocks)), key=lambda i: (*key(self.blocks[i], len(self.conflicts[i])), i))
+            for key in _ORDERS
+        ]
+        yield from ((order, mirrored) for order in plain for mirrored in self.ends)
+        if self.overlaps:
+            yield from ((self._paired(order, mirrored), mirrored) for order in plain for mirrored in self.ends)
+
+    def _paired(self, order: Sequence[int], mirrored: bool) -> list[int]:
+        """``order``, but of blocks that may overlap the one at the end they are placed from comes just before the
+        other: placed after it, it would find no room below."""
+        before: dict[int, list[int]] = {}
+        for pair in self.overlaps:
+            first, second = reversed(pair) if mirrored else pair
+            before.setdefault(second, []).append(first)
+        found: dict[int, None] = {}
+        for i in order:
+            chain: list[int] = []
+            near = [i]
+            while near:
+                chain.append(near[0])
+                near = [j for j in before.get(near[0], ()) if j not in found and j not in chain]
+            found.update(dict.fromkeys(reversed(chain)))
+        return list(found)
 
     def improve(self, order: list[int], mirrored: bool, peak: int, rounds: int) -> tuple[list[int], bool, int]:
         """Moves blocks that reach the top to an earlier place, and keeps what is no worse."""

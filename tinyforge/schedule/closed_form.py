@@ -162,6 +162,8 @@ class _Table:
         self.extra_r = w.rows.ahead[1:] - w.rows.low[1:]
         again_r = w.rows.ahead[1:] - w.rows.low_again[1:]
         extra_c = w.cols.ahead[1:] - w.cols.low[1:]
+        # A single band has nothing cached from one before: it computes all that any layer of the stage needs.
+        step_r = np.where(self.bands == 1, self.height, step_r)
         self.lanes = np.minimum(step_r, self.height)
         self.need = np.minimum(step_r + self.extra_r, self.height)
         self.need_again = np.minimum(step_r + again_r, self.height)
