@@ -1,6 +1,6 @@
-"""Runs a small study in a folder: real candidates, real costs, and a made-up accuracy that takes a while.
+"""Works on a small study in a folder: real candidates, real costs, and a made-up accuracy that takes a while.
 
-    python -m tests.search.study_program FOLDER [SECONDS A CANDIDATE]
+    python -m tests.search.study_program FOLDER [SECONDS A CANDIDATE] [STORAGE] [WORKERS]
 
 Prints the front as JSON. Killed at any moment and started again it goes on.
 """
@@ -13,33 +13,60 @@ import time
 from pathlib import Path
 
 from tinyforge.search.architecture import architecture
-from tinyforge.search.feasibility import BoardLimits, Cost, checked_cost
+from tinyforge.search.feasibility import BoardLimits, Cost, cost_of, quick_cost, violations
+from tinyforge.search.propose import Plan
 from tinyforge.search.space import Candidate
 from tinyforge.search.space_file import load_space
-from tinyforge.search.study import Plan, Study, open_storage, storage_url
+from tinyforge.search.storage import study_place
+from tinyforge.search.study import HerePool, Judge, Study
+from tinyforge.search.trial import Judgement
 
 SHAPE = (28, 28, 1)
 LIMITS = BoardLimits(6000, 22_000)
-PLAN = Plan(evaluations=14, objectives=("arena_bytes",), population=6, seed=3)
+PLAN = Plan(evaluations=36, objectives=("arena_bytes",), population=6, seed=3, predictor=True)
+SPACE = load_space("tiny").for_data(SHAPE)
 
 
-def main(folder: Path, pause: float) -> None:
-    space = load_space("tiny").for_data(SHAPE)
-    study = Study(space, LIMITS, PLAN, open_storage(storage_url(folder, 1)))
+def costs(candidate: Candidate) -> Cost:
+    """What the fast level says."""
+    return quick_cost(architecture(SPACE, candidate, SHAPE, 10), LIMITS)
 
-    def cost(candidate: Candidate) -> Cost:
-        return checked_cost(architecture(space, candidate, SHAPE, 10), LIMITS)
 
-    def accuracy(candidate: Candidate) -> float:
+def slow_judge(folder: Path, pause: float) -> Judge:
+    """Made-up accuracies; judged candidates are written down in ``folder``."""
+
+    def judge(candidate: Candidate) -> Judgement:
+        network = architecture(SPACE, candidate, SHAPE, 10)
+        cost = cost_of(network, LIMITS)
+        if violations(cost, LIMITS):
+            return Judgement(cost, None)
         time.sleep(pause)
         with (folder / "judged.txt").open("a") as file:
             file.write(f"{candidate.key}\n")
-        return 1 - 1 / (1 + architecture(space, candidate, SHAPE, 10).macs ** 0.5)
+        return Judgement(cost, 1 - 1 / (1 + network.macs**0.5))
 
-    study.run(cost, accuracy, lambda what, done=0, total=0: None)
-    trials = [(t.candidate.key, t.accuracy, sorted(t.broken)) for t in study.trials()]
-    print(json.dumps({"front": [t.as_json() for t in study.front()], "trials": trials}))
+    return judge
+
+
+def report(study: Study) -> str:
+    """The front and all trials, as JSON."""
+    trials = [(t.candidate.key, t.accuracy, sorted(t.broken), t.predicted) for t in study.trials()]
+    return json.dumps(
+        {"front": [t.as_json() for t in study.front()], "trials": trials, "correlation": study.correlation()}
+    )
+
+
+def main(folder: Path, pause: float, url: str | None, workers: int) -> None:
+    study = Study(SPACE, LIMITS, PLAN, study_place(folder, url, workers))
+    study.run(costs, HerePool(slow_judge(folder, pause)), lambda what, done=0, total=0: None)
+    print(report(study))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0)
+    rest = sys.argv[2:]
+    main(
+        Path(sys.argv[1]),
+        float(rest[0]) if rest else 0.0,
+        rest[1] if len(rest) > 1 and rest[1] != "-" else None,
+        int(rest[2]) if len(rest) > 2 else 1,
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyforge import __version__
 from tinyforge.paths import templates_dir
-from tinyforge.search.study import Trial
+from tinyforge.search.trial import Trial
 
 WIDTH, HEIGHT = 480, 300
 LEFT, TOP, FOOT = 48, 10, 40

@@ -1,170 +1,204 @@
 """The search itself: Optuna's NSGA-II proposes, the scheduler rejects what does not fit, the supernet judges the rest.
 
-Every candidate is a trial of the study, with its costs and the limits it broke. What is proposed next follows from the
-seed and from the finished trials alone, so a study that is killed and resumed goes the way of one that was not.
+Every candidate is a trial of the study, with its costs and the limits it broke. Trials have slots, places in the order
+they were proposed in. One process at a time proposes a batch; all that work on the study take trials from it, and the
+next batch comes when it is finished, so the result does not depend on how many they are or which of them die.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
-from tinyforge.errors import DoesNotFit, UsageError
+from tinyforge.errors import DoesNotFit
 from tinyforge.search.feasibility import BoardLimits, Cost, violations
-from tinyforge.search.needs import missing
-from tinyforge.search.space import Candidate, SearchSpace, make_candidate
+from tinyforge.search.peers import Peers
+from tinyforge.search.propose import (
+    Costs,
+    Outcome,
+    Plan,
+    Proposer,
+    Score,
+    constraint_values,
+    directions,
+    distributions,
+    objective_values,
+)
+from tinyforge.search.space import Candidate, SearchSpace
+from tinyforge.search.storage import Place, open_peers, open_storage, optuna
 from tinyforge.search.train import Report
+from tinyforge.search.trial import Judgement, Trial, pareto
 
-NAME = "tinyforge"
-DATABASE, JOURNAL = "study.db", "study.journal"
 MOST_REJECTED = 200
-"""Rejected candidates for each evaluated one, at most: a space in which less than that fits is the wrong one."""
+"""Trials in a row none of which was judged: of a space in which less fits there is nothing more to find."""
+POLL_S = 0.1
+PROPOSED, OUTCOME, WORKER = "proposal", "outcome", "worker"
+"""What is kept with a trial beside what Optuna keeps: as it was proposed, what came of it, who works on it."""
+
+Judge = Callable[[Candidate], Judgement]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is asked of a study. evaluations: candidates that are judged by the supernet. objectives: costs made small
-    beside accuracy made large. population: of a generation."""
+class Pool(Protocol):
+    """Where candidates are judged. capacity: how many are taken at a time."""
 
-    evaluations: int
-    objectives: tuple[str, ...]
-    population: int
-    seed: int
+    capacity: int
 
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A candidate that was looked at. accuracy: by the supernet on the validation split, None where it was rejected
-    for ``broken``, the limits it breaks and by what part of each."""
-
-    number: int
-    candidate: Candidate
-    cost: Cost
-    accuracy: float | None
-    broken: Mapping[str, float]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "number": self.number,
-            "candidate": self.candidate.key,
-            "values": list(self.candidate.values),
-            **self.cost.as_json(),
-            "accuracy": self.accuracy,
-            "broken": dict(self.broken),
-        }
+    def judgements(self, candidates: Sequence[Candidate]) -> Iterator[tuple[int, Judgement]]:
+        """Index and judgement of each, in the order they are ready."""
+        ...
 
 
-def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise missing("Optuna") from error
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna
+class HerePool:
+    """Judges in this process, one after another."""
 
+    capacity = 1
 
-def storage_url(folder: Path, jobs: int) -> str:
-    """SQLite for one process, a journal file for several on this machine."""
-    return f"sqlite:///{folder / DATABASE}" if jobs == 1 else f"journal://{folder / JOURNAL}"
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
 
-
-def open_storage(url: str) -> Any:
-    """Optuna's storage: ``sqlite:///FILE``, ``journal://FILE`` or ``postgresql://...``. Raises UsageError."""
-    optuna = _optuna()
-    if url.startswith("journal://"):
-        backend = optuna.storages.journal.JournalFileBackend(url.removeprefix("journal://"))
-        return optuna.storages.JournalStorage(backend)
-    if not url.startswith(("sqlite://", "postgresql")):
-        raise UsageError(f"storage {url!r} is not known; give sqlite:///FILE, journal://FILE or postgresql://...")
-    try:
-        return optuna.storages.RDBStorage(url)
-    except Exception as error:
-        raise UsageError(f"the storage {url} cannot be opened: {type(error).__name__}: {error}") from error
+    def judgements(self, candidates: Sequence[Candidate]) -> Iterator[tuple[int, Judgement]]:
+        """See Pool."""
+        for index, candidate in enumerate(candidates):
+            yield index, self.judge(candidate)
 
 
 class Study:
     """Trials of one space under one set of limits, in a storage that outlives the process."""
 
-    def __init__(self, space: SearchSpace, limits: BoardLimits, plan: Plan, storage: Any) -> None:
-        self.space, self.limits, self.plan = space, limits, plan
-        self.optuna = _optuna()
-        directions = ["maximize", *("minimize" for _ in plan.objectives)]
-        self.study = self.optuna.create_study(
-            storage=storage, study_name=NAME, directions=directions, load_if_exists=True
-        )
+    def __init__(self, space: SearchSpace, limits: BoardLimits, plan: Plan, place: Place) -> None:
+        self.space, self.limits, self.plan, self.place = space, limits, plan, place
+        self.optuna = optuna()
+        self.states = self.optuna.trial.TrialState
+        with open_peers(place) as peers, peers.lead():
+            self.study = self.optuna.create_study(
+                storage=open_storage(place),
+                study_name=place.name,
+                directions=directions(plan),
+                load_if_exists=True,
+                sampler=self.optuna.samplers.RandomSampler(seed=0),
+            )
 
-    def run(self, cost: Callable[[Candidate], Cost], accuracy: Callable[[Candidate], float], tell: Report) -> None:
-        """Look at candidates until ``plan.evaluations`` of them are judged. Raises DoesNotFit where next to nothing of
-        the space fits."""
-        self._drop_unfinished()
-        known = {trial.candidate: trial.accuracy for trial in self.trials()}
-        judged = {candidate for candidate, value in known.items() if value is not None}
-        rejected = 0
-        while len(judged) < self.plan.evaluations:
-            tell("evaluating candidates", len(judged), self.plan.evaluations)
-            trial, candidate = self._ask()
-            costs = cost(candidate)
-            broken = violations(costs, self.limits)
-            if not broken and candidate not in judged:
-                known[candidate] = accuracy(candidate)
-                judged.add(candidate)
-                rejected = 0
-            else:
-                rejected += 1
-            self._tell(trial, candidate, costs, known.get(candidate), broken)
-            if rejected > MOST_REJECTED:
-                if not judged:
-                    raise DoesNotFit(self._refusal())
-                break
+    def run(self, costs: Costs, pool: Pool, tell: Report, warm: Score | None = None) -> None:
+        """Work on the study until ``plan.evaluations`` candidates are judged, by whomever. Raises DoesNotFit where next
+        to nothing of the space fits, UsageError where another process holds a study that is for one."""
+        proposer = Proposer(self.space, self.limits, self.plan, costs, warm)
+        with open_peers(self.place) as peers:
+            while True:
+                with peers.lead():
+                    self._recover(peers)
+                    taken = self._take(peers, pool.capacity)
+                    if not taken and not self._of(self.states.RUNNING):
+                        if self._done():
+                            break
+                        self._propose(proposer)
+                        taken = self._take(peers, pool.capacity)
+                judged = sum(1 for _ in self._judged())
+                tell("evaluating candidates", judged, self.plan.evaluations)
+                for index, judgement in pool.judgements([c for _, c in taken]):
+                    self._finish(taken[index][0], judgement)
+                    judged += judgement.accuracy is not None
+                    tell("evaluating candidates", judged, self.plan.evaluations)
+                if not taken:
+                    time.sleep(POLL_S)
+        if not any(True for _ in self._judged()):
+            raise DoesNotFit(self._refusal())
 
-    def _ask(self) -> tuple[Any, Candidate]:
-        done = len(self._finished())
-        self.study.sampler = self.optuna.samplers.NSGAIISampler(
-            population_size=self.plan.population, seed=self.plan.seed * 1_000_003 + done
-        )
-        trial = self.study.ask()
-        values = [trial.suggest_categorical(gene.name, list(gene.choices)) for gene in self.space.genes]
-        return trial, make_candidate(self.space, values)
-
-    def _tell(
-        self, trial: Any, candidate: Candidate, cost: Cost, accuracy: float | None, broken: Mapping[str, float]
-    ) -> None:
-        trial.set_user_attr("candidate", list(candidate.values))
-        trial.set_user_attr("cost", cost.as_json())
-        trial.set_user_attr("broken", dict(broken))
-        trial.set_user_attr("accuracy", accuracy)
-        for name in self.limits.limits:
-            # Optuna's convention: feasible where no constraint is above 0.
-            trial.set_constraint(name, broken.get(name, 0.0))
-        values = [accuracy or 0.0, *(float(getattr(cost, name)) for name in self.plan.objectives)]
-        self.study.tell(trial, values)
-
-    def _drop_unfinished(self) -> None:
-        """Trials a dead process left behind are closed; their candidates are proposed again."""
-        state = self.optuna.trial.TrialState
-        for trial in self.study.get_trials(deepcopy=False, states=(state.RUNNING,)):
-            self.study.tell(trial.number, state=state.FAIL)
+    def _of(self, *states: Any) -> list[Any]:
+        """Optuna's trials in the order of their slots."""
+        found = self.study.get_trials(deepcopy=False, states=states)
+        return sorted((t for t in found if PROPOSED in t.user_attrs), key=_slot)
 
     def _finished(self) -> list[Any]:
-        state = self.optuna.trial.TrialState
-        return list(self.study.get_trials(deepcopy=False, states=(state.COMPLETE,)))
+        return self._of(self.states.COMPLETE, self.states.PRUNED)
+
+    def _recover(self, peers: Peers) -> None:
+        """Trials whose process died wait again."""
+        for trial in self._of(self.states.RUNNING):
+            if not peers.alive(str(trial.user_attrs.get(WORKER, ""))):
+                self.study.tell(trial.number, state=self.states.FAIL)
+        failed = self._of(self.states.FAIL)
+        if not failed:
+            return
+        there = {_slot(t) for t in self._of(*(state for state in self.states if state != self.states.FAIL))}
+        for slot, trial in {_slot(t): t for t in failed}.items():
+            if slot not in there:
+                self._add(self.states.WAITING, trial.user_attrs[PROPOSED])
+
+    def _take(self, peers: Peers, most: int) -> list[tuple[Any, Candidate]]:
+        """Up to ``most`` waiting trials, which are this process's from now on."""
+        taken = []
+        for _ in range(min(most, len(self._of(self.states.WAITING)))):
+            trial = self.study.ask()
+            trial.set_user_attr(WORKER, peers.name)
+            taken.append((trial, Candidate(tuple(trial.user_attrs[PROPOSED]["candidate"]))))
+        return taken
+
+    def _propose(self, proposer: Proposer) -> None:
+        """Write the next batch, or what is missing of the last."""
+        finished = self._finished()
+        first = len(finished)
+        if finished:
+            start, count = finished[-1].user_attrs[PROPOSED]["batch"]
+            first = start if first < start + count else first
+        before = finished[:first]
+        proposer.learn([_outcome(t) for t in before])
+        trials = [_trial(t) for t in before]
+        judged = {t.candidate: t.accuracy for t in trials if t.accuracy is not None}
+        known = {t.candidate for t in trials if t.accuracy is not None or t.broken}
+        batch, correlation = proposer.propose(judged, known)
+        for proposal in batch[len(finished) - first :]:
+            state = self.states.WAITING if proposal.waits else self.states.PRUNED
+            kept = {**proposal.as_json(), "batch": (first, len(batch)), "correlation": correlation}
+            self._add(self.states.COMPLETE if proposal.broken else state, kept)
+
+    def _add(self, state: Any, kept: dict[str, Any]) -> None:
+        """One trial, written in one step. Parameters of those that are judged are Optuna's too, for its own tools."""
+        rejected, params = state == self.states.COMPLETE, {}
+        if state == self.states.WAITING:
+            params = kept["params"]
+        cost = Cost(**kept["cost"])
+        trial = self.optuna.trial.create_trial(
+            state=state,
+            values=objective_values(self.plan, cost, None) if rejected else None,
+            params=params,
+            distributions={name: d for name, d in distributions(self.space).items() if name in params},
+            user_attrs={PROPOSED: kept},
+            constraints=constraint_values(self.limits, kept["broken"]) if rejected else None,
+        )
+        self.study.add_trial(trial)
+
+    def _finish(self, trial: Any, judgement: Judgement) -> None:
+        broken = violations(judgement.cost, self.limits)
+        outcome = {"cost": judgement.cost.as_json(), "broken": broken, "accuracy": judgement.accuracy}
+        trial.set_user_attr(OUTCOME, outcome)
+        for name, value in constraint_values(self.limits, broken).items():
+            trial.set_constraint(name, value)
+        values = objective_values(self.plan, judgement.cost, judgement.accuracy)
+        self.study.tell(trial, values, skip_if_finished=True)
+
+    def _done(self) -> bool:
+        """Whether enough are judged, or nothing new is found any more."""
+        trials = [_trial(t) for t in self._finished()]
+        judged = sum(t.accuracy is not None for t in trials)
+        last = next((i for i, t in enumerate(reversed(trials)) if t.accuracy is not None), len(trials))
+        return judged >= self.plan.evaluations or last > MOST_REJECTED
 
     def trials(self) -> list[Trial]:
-        """All finished trials, in order."""
-        return [_trial(t) for t in self._finished()]
+        """All candidates, each once, in order."""
+        return [_trial(t) for t in self._finished() if not t.user_attrs[PROPOSED]["repeated"]]
+
+    def correlation(self) -> float | None:
+        """Of the predictor that last chose: Spearman's, on held-out candidates."""
+        found = [t.user_attrs[PROPOSED]["correlation"] for t in self._finished()]
+        return next((float(c) for c in reversed(found) if c is not None), None)
 
     def front(self) -> list[Trial]:
         """Judged trials that no other beats in accuracy and every objective at once, the most accurate first."""
         return pareto(self._judged(), self.plan.objectives)
 
     def _judged(self) -> Iterator[Trial]:
-        seen: set[Candidate] = set()
-        for trial in self.trials():
-            if trial.accuracy is not None and not trial.broken and trial.candidate not in seen:
-                seen.add(trial.candidate)
-                yield trial
+        return (trial for trial in self.trials() if trial.accuracy is not None and not trial.broken)
 
     def _refusal(self) -> str:
         trials = self.trials()
@@ -178,32 +212,26 @@ class Study:
         )
 
 
+def _slot(frozen: Any) -> int:
+    return int(frozen.user_attrs[PROPOSED]["slot"])
+
+
+def _outcome(frozen: Any) -> Outcome:
+    """For the proposer."""
+    kept, trial = frozen.user_attrs[PROPOSED], _trial(frozen)
+    complete = trial.accuracy is not None or bool(trial.broken)
+    return Outcome(kept["params"], kept["system"], trial.cost, trial.broken, trial.accuracy, complete)
+
+
 def _trial(frozen: Any) -> Trial:
-    cost = frozen.user_attrs["cost"]
+    """What is kept of Optuna's trial: as it was judged, else as it was proposed."""
+    kept = frozen.user_attrs[PROPOSED]
+    found = frozen.user_attrs.get(OUTCOME, {"cost": kept["cost"], "broken": kept["broken"], "accuracy": None})
     return Trial(
-        number=frozen.number,
-        candidate=Candidate(tuple(frozen.user_attrs["candidate"])),
-        cost=Cost(**cost),
-        accuracy=frozen.user_attrs["accuracy"],
-        broken=frozen.user_attrs["broken"],
+        number=int(kept["slot"]),
+        candidate=Candidate(tuple(kept["candidate"])),
+        cost=Cost(**found["cost"]),
+        accuracy=found["accuracy"],
+        broken=found["broken"],
+        predicted=kept["predicted"],
     )
-
-
-def pareto(trials: Iterator[Trial] | Sequence[Trial], objectives: Sequence[str]) -> list[Trial]:
-    """Those that no other is at least as good as everywhere and better somewhere; the most accurate first."""
-    pool = list(trials)
-    scores = {t.number: (-(t.accuracy or 0.0), *(getattr(t.cost, name) for name in objectives)) for t in pool}
-
-    def beaten(trial: Trial) -> bool:
-        own = scores[trial.number]
-        return any(other != own and all(a <= b for a, b in zip(other, own, strict=True)) for other in scores.values())
-
-    return sorted((t for t in pool if not beaten(t)), key=lambda t: (scores[t.number], t.number))
-
-
-def spread(front: Sequence[Trial], count: int) -> list[Trial]:
-    """``count`` of the front: the most accurate one and others at equal steps along it."""
-    if len(front) <= count:
-        return list(front)
-    places = dict.fromkeys(round(i * (len(front) - 1) / max(count - 1, 1)) for i in range(count))
-    return [front[i] for i in places]
