@@ -20,7 +20,10 @@ from tests.search.study_runs import expected, finish, kill_when, start
 __all__ = ["expected"]
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.skipif(not all(map(find_spec, ("optuna", "psycopg2"))), reason="needs tinyforge[search,postgres]"),
+    pytest.mark.skipif(
+        find_spec("optuna") is None or not any(map(find_spec, ("psycopg", "psycopg2"))),
+        reason="needs tinyforge[search,postgres]",
+    ),
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.search.study_runs import expected, finish, kill_when, start
+from tests.search.study_runs import finish, kill_when, start
 from tinyforge.errors import UsageError
 from tinyforge.search.feasibility import Cost
 from tinyforge.search.page import study_page
@@ -35,7 +35,10 @@ def test_a_killed_study_ends_like_an_undisturbed_one(tmp_path: Path, expected: d
     after = judged.read_text().split()
     # What was judged and stored is not judged again; one may have been judged but not stored, each time.
     assert len(after) - len(set(after)) <= 2
-    kinds = {(accuracy is not None, bool(broken), predicted is not None) for _, accuracy, broken, predicted in found["trials"]}
+    kinds = {
+        (accuracy is not None, bool(broken), predicted is not None)
+        for _, accuracy, broken, predicted in found["trials"]
+    }
     assert {(True, False, False), (False, True, False), (False, False, True), (True, False, True)} <= kinds
     assert all((accuracy is None) or not broken for _, accuracy, broken, _ in found["trials"])
 

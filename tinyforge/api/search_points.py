@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tinyforge.search.evaluate import Evaluator
     from tinyforge.search.finalist import Finalist
     from tinyforge.search.space import SearchSpace
-    from tinyforge.search.study import Trial
+    from tinyforge.search.trial import Trial
 
 POINT, MODEL = "point.json", "model.tflite"
 

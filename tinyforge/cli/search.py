@@ -20,6 +20,8 @@ from tinyforge.cli.search_options import (
     Jobs,
     Macs,
     Minimise,
+    Predict,
+    Ray,
     Resume,
     Seed,
     Space,
@@ -27,6 +29,9 @@ from tinyforge.cli.search_options import (
     Storage,
     StudyOut,
     Test,
+    WarmUp,
+    Worker,
+    Workers,
 )
 
 if TYPE_CHECKING:
@@ -56,28 +61,40 @@ def search(
     steps: Steps = None,
     fine_steps: FineSteps = None,
     finalists: Finalists = None,
+    predictor: Predict = "auto",
+    warm_up: WarmUp = "off",
     seed: Seed = 0,
     jobs: Jobs = None,
+    workers: Workers = 1,
     storage: Storage = None,
+    ray: Ray = None,
+    worker: Worker = False,
     dry_run: DryRun = False,
     resume: Resume = None,
     out: StudyOut = None,
     json: Json = False,
 ) -> None:
     """Find networks that fit a board and are accurate, from data."""
-    from tinyforge.api import search as api
-    from tinyforge.cli.console import print_json, progress, show
+    from tinyforge.cli.console import print_json, show
 
-    with progress(timed=True) as report:
-        if resume is not None:
-            result = api.resume(resume, storage=storage, threads=jobs, progress=report)
-        else:
-            settings = _settings(ctx.params)
-            result = api.search(settings, storage=storage, threads=jobs, dry_run=dry_run, out=out, progress=report)
-    if json:
+    result = _result(ctx.params)
+    if result is not None and json:
         print_json(result.as_json())
-    else:
+    elif result is not None:
         show(*search_view(result))
+
+
+def _result(options: Mapping[str, Any]) -> SearchResult | None:
+    from tinyforge.api import search as api
+    from tinyforge.api.search_run import Means
+    from tinyforge.cli.console import progress
+
+    means = Means(options["storage"], options["workers"], options["ray"], options["jobs"])
+    with progress(timed=True) as report:
+        if options["resume"] is not None:
+            return api.resume(options["resume"], means=means, worker=options["worker"], progress=report)
+        settings = _settings(options)
+        return api.search(settings, means=means, dry_run=options["dry_run"], out=options["out"], progress=report)
 
 
 def _settings(options: Mapping[str, Any]) -> SearchSettings:
@@ -111,6 +128,8 @@ def search_view(result: SearchResult) -> list[RenderableType]:
     }
     if not result.points:
         return [facts(rows)]
+    if result.correlation is not None:
+        rows["predictor"] = f"chose among candidates; rank correlation {result.correlation:.2f} on held-out ones"
     rows["done"] = f"{result.trials:,} candidates, {result.judged:,} of them judged; study in {result.folder}"
     right = ("validation", "test", "arena", "flash", "MACs")
     made = table("point", *right, right=right)

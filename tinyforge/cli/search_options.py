@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-_LIMITS, _WHAT, _HOW = "Limits", "What to search", "How long and how"
+_LIMITS, _WHAT, _HOW, _WHERE = "Limits", "What to search", "How long and how", "Where it runs"
 
 Data = Annotated[
     str,
@@ -56,22 +56,50 @@ Finalists = Annotated[
     int | None, typer.Option("--finalists", help="Networks trained on and compiled.", rich_help_panel=_HOW)
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed finds the same networks.", rich_help_panel=_HOW)]
+Predict = Annotated[
+    str,
+    typer.Option(
+        "--predictor",
+        metavar="auto|off",
+        help="auto: predicted accuracies choose what is judged, where they rank well.",
+        rich_help_panel=_HOW,
+    ),
+]
+WarmUp = Annotated[
+    str,
+    typer.Option(
+        "--warm-up",
+        metavar="off|proxy",
+        help="proxy: begin with what a training-free score picks.",
+        rich_help_panel=_HOW,
+    ),
+]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", help="Threads of TensorFlow; default: all cores.", rich_help_panel=_HOW),
+    typer.Option("--jobs", help="Threads of TensorFlow in each process; default: all cores.", rich_help_panel=_WHERE),
 ]
+Workers = Annotated[
+    int, typer.Option("--workers", help="Processes that judge candidates on this machine.", rich_help_panel=_WHERE)
+]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray", metavar="ADDRESS|local", help="Judge candidates as tasks of a Ray cluster.", rich_help_panel=_WHERE
+    ),
+]
+Worker = Annotated[bool, typer.Option("--worker", hidden=True)]
 Storage = Annotated[
     str | None,
     typer.Option(
         "--storage",
         metavar="URL",
-        help="sqlite:///FILE, journal://FILE, postgresql://...; default: a file in OUT.",
-        rich_help_panel=_HOW,
+        help="sqlite:///FILE, journal:///FILE, postgresql://...; default: a file in OUT.",
+        rich_help_panel=_WHERE,
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be trained and stop.", rich_help_panel=_HOW)]
 Resume = Annotated[
-    Path | None, typer.Option("--resume", metavar="STUDY", help="Continue a study.", rich_help_panel=_HOW)
+    Path | None, typer.Option("--resume", metavar="STUDY", help="Continue a study, or join it.", rich_help_panel=_HOW)
 ]
 StudyOut = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder of the study; default: out/search-DATA.", show_default=False)

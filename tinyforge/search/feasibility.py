@@ -123,13 +123,10 @@ def quick_cost(architecture: Architecture, limits: BoardLimits) -> Cost:
     return Cost(found.arena_bytes, flash, found.executed_macs, found.estimated_cycles, round(factor, 4))
 
 
-def checked_cost(architecture: Architecture, limits: BoardLimits) -> Cost:
-    """The cost of a candidate: the fast level's where that already breaks a limit, else that of an exact plan."""
-    if limits.schedule == "auto" and limits.count_input:
-        quick = quick_cost(architecture, limits)
-        if violations(quick, limits):
-            return quick
-    return cost_of(architecture, limits)
+def first_cost(architecture: Architecture, limits: BoardLimits) -> Cost:
+    """The fast level's cost where it knows the schedules that are asked for, else that of an exact plan."""
+    exact = limits.schedule != "auto" or not limits.count_input
+    return cost_of(architecture, limits) if exact else quick_cost(architecture, limits)
 
 
 def cost_of(architecture: Architecture, limits: BoardLimits) -> Cost:

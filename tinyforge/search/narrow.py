@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyforge.errors import DoesNotFit
 from tinyforge.search.architecture import architecture
-from tinyforge.search.feasibility import BoardLimits, Cost, cost_of, describe, quick_cost, violations
+from tinyforge.search.feasibility import BoardLimits, Cost, describe, first_cost, violations
 from tinyforge.search.space import Candidate, SearchSpace, extreme, mutated, random_candidate
 from tinyforge.search.train import Report
 
@@ -48,7 +48,7 @@ def narrow(
     pool = [extreme(space, 0)]
     for number in range(samples):
         candidate = _draw(space, pool, number, rng)
-        cost = _cost(space, candidate, data_shape, classes, limits)
+        cost = first_cost(architecture(space, candidate, data_shape, classes), limits)
         broken = violations(cost, limits)
         if not broken:
             found.append(candidate)
@@ -84,14 +84,6 @@ def _frequent(space: SearchSpace, found: list[Candidate]) -> list[Candidate]:
     part = np.stack([(values == row).mean(0) for row in values])
     kept = [c for c, shares in zip(found, part, strict=True) if shares.min() >= RARE]
     return kept if len(kept) >= LEAST_FITTING else found
-
-
-def _cost(
-    space: SearchSpace, candidate: Candidate, data_shape: Sequence[int], classes: int, limits: BoardLimits
-) -> Cost:
-    network = architecture(space, candidate, data_shape, classes)
-    exact = limits.schedule != "auto" or not limits.count_input
-    return cost_of(network, limits) if exact else quick_cost(network, limits)
 
 
 def _macs(space: SearchSpace, data_shape: Sequence[int], classes: int) -> int:

@@ -1,7 +1,7 @@
 """Processes that work on one study: who may propose, and who is still alive.
 
-Both are locks that end with the process that holds them, so nothing waits for a time limit and nothing has to be tidied up
-after SIGKILL: locks of files on one machine, advisory locks of PostgreSQL between machines.
+Both are locks that end with the process that holds them, so nothing waits for a time limit and nothing has to be tidied
+up after SIGKILL: locks of files on one machine, advisory locks of PostgreSQL between machines.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Protocol
 
 from tinyforge.errors import ToolMissing, UsageError
@@ -36,7 +35,7 @@ class Peers(Protocol):
 
     def __enter__(self) -> Peers: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
 
 
 class FilePeers:
@@ -53,8 +52,8 @@ class FilePeers:
         if None in self._held:
             self.close()
             raise UsageError(
-                f"another process works on this study ({folder.parent}); wait for it, or begin with --workers 2 or more "
-                "or with --storage postgresql://..."
+                f"another process works on this study ({folder.parent}); wait for it, or begin with --workers 2 or "
+                "more, or with --storage postgresql://..."
             )
 
     @contextmanager
@@ -90,7 +89,7 @@ class FilePeers:
     def __enter__(self) -> FilePeers:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
@@ -157,5 +156,5 @@ class PostgresPeers:
     def __enter__(self) -> PostgresPeers:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

@@ -1,4 +1,4 @@
-"""Accuracy of a candidate guessed from those already judged: ridge regression on its genes, fitted anew for every batch.
+"""Accuracy of a candidate guessed from those already judged: ridge regression on genes, fitted anew for every batch.
 
 It chooses among proposals only where its guesses on candidates held out of the fit rank them well; a candidate that it
 passes over may be proposed again.
@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tinyforge.ir.types import Array
 from tinyforge.search.space import Candidate, SearchSpace, active_genes
 
+Doubles = npt.NDArray[np.float64]
 LEAST = 30
 """Judged candidates below which nothing is predicted."""
 LEAST_CORRELATION = 0.5
@@ -27,7 +29,7 @@ class Predictor:
     """weights: of ``encoding``, the last is the mean. correlation: Spearman's, over candidates held out in turn."""
 
     space: SearchSpace
-    weights: Array
+    weights: Doubles
     correlation: float
 
     def accuracy(self, candidate: Candidate) -> float:
@@ -35,8 +37,8 @@ class Predictor:
         return float(encoding(self.space, candidate) @ self.weights)
 
 
-def encoding(space: SearchSpace, candidate: Candidate) -> Array:
-    """float64: for every gene its place among the choices (0..1) and one of each choice, zeros for absent blocks; a 1."""
+def encoding(space: SearchSpace, candidate: Candidate) -> Doubles:
+    """float64: for every gene its place among the choices (0..1) and one of each choice, 0 for absent blocks; a 1."""
     active = active_genes(space, candidate)
     parts: list[float] = []
     for gene in space.genes:
@@ -62,7 +64,7 @@ def fitted_predictor(space: SearchSpace, judged: Mapping[Candidate, float], seed
     return Predictor(space, _ridge(x, y, penalty), round(correlation, 4))
 
 
-def _held_out(x: Array, y: Array, fold: Array, penalty: float) -> float:
+def _held_out(x: Doubles, y: Doubles, fold: Array, penalty: float) -> float:
     guesses = np.zeros(len(y))
     for number in range(FOLDS):
         inside = fold != number
@@ -70,8 +72,8 @@ def _held_out(x: Array, y: Array, fold: Array, penalty: float) -> float:
     return rank_correlation(guesses, y)
 
 
-def _ridge(x: Array, y: Array, penalty: float) -> Array:
-    """Weights that make the squared error and ``penalty`` times their squares least; the last one, the mean, is free."""
+def _ridge(x: Doubles, y: Doubles, penalty: float) -> Doubles:
+    """Weights that make the squared error and ``penalty`` times their squares least; the last, the mean, is free."""
     mean = x[:, :-1].mean(0)
     inside, level = x[:, :-1] - mean, y.mean()
     gram = inside.T @ inside + penalty * np.eye(inside.shape[1])

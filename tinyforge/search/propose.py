@@ -1,7 +1,7 @@
 """Which candidates come next: Optuna's NSGA-II, a batch at a time.
 
-A batch follows from the seed and from the finished trials before it alone, whoever asks and whoever judged them: a study
-that is killed and resumed, or that many processes work on, goes the same way as one that was not.
+A batch follows from the seed and from the finished trials before it alone, whoever asks and whoever judged them: a
+study that is killed and resumed, or that many processes work on, goes the same way as one that was not.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -39,14 +40,16 @@ class RayPool:
         except ImportError as error:
             raise ToolMissing(f"--ray needs Ray, which is not installed; install it with: {INSTALL}") from error
         self.ray = ray
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "include_dashboard": False}
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         try:
             if address == "local":
-                ray.init(num_cpus=cores, **quiet)
+                ray.init(num_cpus=cores, include_dashboard=False, **quiet)
             else:
-                ray.init(address=address, log_to_driver=False, logging_level="error")
+                ray.init(address=address, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise UsageError(f"no Ray cluster answers at {address}: {error}; start one with: ray start --head") from error
+            raise UsageError(
+                f"no Ray cluster answers at {address}: {error}; start one with: ray start --head"
+            ) from error
         self._make = ray.put(make)
         self._key = self._make.hex()
         # Only what ends a worker is tried again, any number of times: an error of the judge itself is an error.

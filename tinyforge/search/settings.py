@@ -46,7 +46,11 @@ BUDGETS = {
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """Everything that decides what a search finds. Sizes in bytes, None for what the board has."""
+    """Everything that decides what a search finds. Sizes in bytes, None for what the board has.
+
+    predictor: ``auto`` lets predicted accuracies choose what is judged, where they rank well. warm_up: ``proxy`` begins
+    the study with candidates a training-free score picks.
+    """
 
     data: str = "digits"
     test: str | None = None
@@ -62,6 +66,8 @@ class SearchSettings:
     budget: str = "quick"
     objectives: tuple[str, ...] = ("arena_bytes", "estimated_cycles")
     augment: str = "auto"
+    predictor: str = "auto"
+    warm_up: str = "off"
     seed: int = 0
     evaluations: int | None = None
     steps: int | None = None
@@ -75,6 +81,10 @@ class SearchSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"--{name.replace('_', '-')} {value} makes no sense; give 1 or more")
+        for name, known in (("predictor", ("auto", "off")), ("warm_up", ("off", "proxy"))):
+            if getattr(self, name) not in known:
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option} {getattr(self, name)} is not known; choose one of: {', '.join(known)}")
         check_objectives(self.objectives)
         if self.seed < 0:
             raise UsageError(f"--seed {self.seed} makes no sense; give 0 or more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -39,6 +40,24 @@ def parse_space(text: str, where: str) -> SearchSpace:
         fields = Fields(tomllib.loads(text), where)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{where}: not valid TOML: {error}") from error
+    return _space(fields)
+
+
+def space_text(space: SearchSpace) -> str:
+    """TOML that ``parse_space`` reads back as the same space."""
+    lines = [f"name = {json.dumps(space.name)}", f"title = {json.dumps(space.title)}", f"dims = {space.dims}"]
+    lines += [f"{key} = {list(getattr(space, key))}" for key in ("resolutions", "channels") if getattr(space, key)]
+    stem = space.stem
+    lines += ["", "[stem]", f"kernel = {stem.kernel}", f"stride = {stem.stride}", f"widths = {list(stem.widths)}"]
+    lines += ["", "[head]", f"widths = {list(space.head)}"]
+    for stage in space.stages:
+        keys = ("widths", "depths", "kernels") + (("expands", "squeeze") if stage.block == "mbconv" else ())
+        lines += ["", "[[stages]]", f'block = "{stage.block}"', f"stride = {stage.stride}"]
+        lines += [f"{key} = {list(getattr(stage, key))}" for key in keys]
+    return "\n".join([*lines, ""])
+
+
+def _space(fields: Fields) -> SearchSpace:
     stem, head = fields.table("stem"), fields.table("head")
     space = SearchSpace(
         name=fields.text("name"),

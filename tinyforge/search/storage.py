@@ -59,9 +59,13 @@ def study_place(folder: Path, url: str | None, workers: int = 1) -> Place:
         raise UsageError(f"--storage {url} is not known; give {URLS}")
     if file.is_file():
         return _known_place(folder, url, workers)
-    place = Place(url or _in_folder(folder, "sqlite" if workers == 1 else "journal"), f"tinyforge-{secrets.token_hex(4)}")
+    place = Place(
+        url or _in_folder(folder, "sqlite" if workers == 1 else "journal"), f"tinyforge-{secrets.token_hex(4)}"
+    )
     if place.single and workers > 1:
-        raise UsageError(f"SQLite is for one process; with --workers {workers} leave --storage out, or give journal:///FILE")
+        raise UsageError(
+            f"SQLite is for one process; with --workers {workers} leave --storage out, or give journal:///FILE"
+        )
     save_json(file, {"url": _without_password(url) if url else place.url.split(":")[0], "name": place.name})
     return place
 
@@ -87,7 +91,10 @@ def _moved_to_journal(folder: Path, old: Place) -> Place:
     with open_peers(old):
         if old.file.is_file() and not new.file.is_file():
             optuna().copy_study(
-                from_study_name=old.name, to_study_name=old.name, from_storage=open_storage(old), to_storage=open_storage(new)
+                from_study_name=old.name,
+                to_study_name=old.name,
+                from_storage=open_storage(old),
+                to_storage=open_storage(new),
             )
         save_json(folder / PLACE, {"url": "journal", "name": new.name})
     return new
@@ -98,7 +105,7 @@ def _without_password(url: str) -> str:
 
 
 def _with_driver(url: str) -> str:
-    """``postgresql://`` names no driver, and SQLAlchemy's default changes with its version: the one that is installed."""
+    """``postgresql://`` names no driver, and SQLAlchemy's default changes with its version: one that is there."""
     scheme, rest = url.split("://", 1)
     if scheme != "postgresql":
         return url
