@@ -14,7 +14,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from tests.search.study_program import LIMITS, PLAN, SPACE, costs, report, slow_judge
+from tests.search.study_program import LIMITS, PLAN, SPACE, costs, report, slow_judge, untrained
 from tinyforge.search.ray_pool import RayPool
 from tinyforge.search.space import Candidate
 from tinyforge.search.storage import study_place
@@ -66,7 +66,7 @@ def main(folder: Path) -> None:
     killer = threading.Thread(target=kill)
     killer.start()
     study = Study(SPACE, LIMITS, PLAN, study_place(folder, None))
-    study.run(costs, pool, lambda what, done=0, total=0: None)
+    study.run(costs, pool, lambda what, done=0, total=0: None, untrained)
     killer.join()
     pool.close()
     cluster.shutdown()

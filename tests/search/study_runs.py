@@ -11,8 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.guards.source import ROOT
 
 
@@ -42,9 +40,3 @@ def kill_when(judged: Path, count: int, program: subprocess.Popen[str]) -> None:
         time.sleep(0.02)
     program.send_signal(signal.SIGKILL)
     program.communicate()
-
-
-@pytest.fixture(scope="session")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The study that nothing disturbs."""
-    return finish(start(tmp_path_factory.mktemp("study") / "calm", 0))

@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.search.study_runs import expected, finish, kill_when, start
+from tests.search.study_runs import finish, kill_when, start
 
-__all__ = ["expected"]
 pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(

@@ -13,9 +13,7 @@ from typing import Any
 import pytest
 
 from tests.guards.source import ROOT
-from tests.search.study_runs import expected
 
-__all__ = ["expected"]
 pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(not all(map(find_spec, ("optuna", "ray"))), reason="needs tinyforge[search,ray]"),

@@ -183,7 +183,7 @@ class Proposer:
         values = [trial.suggest_categorical(name, d.choices) for name, d in self._distributions.items()]
         candidate = make_candidate(self.space, values)
         cost = self.costs(candidate)
-        frozen = self._study.get_trials(deepcopy=False)[-1]
+        frozen = self._study.get_trials(deepcopy=False)[slot]
         return Proposal(
             slot=slot,
             candidate=candidate,
