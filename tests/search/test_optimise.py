@@ -8,7 +8,7 @@ from tinyforge.errors import DoesNotFit, UsageError
 from tinyforge.interp.run_schedule import run_schedule
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
-from tinyforge.ir.schedule import FusedStage
+from tinyforge.ir.schedule import FusedStage, Halo
 from tinyforge.ops.base import Op
 from tinyforge.schedule.cycles import NodeCost
 from tinyforge.schedule.optimise import Options, optimise
@@ -85,18 +85,36 @@ def test_cost_of_segments() -> None:
     assert cost.of(0, 0) == 0
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_patches_are_exact(seed: int) -> None:
-    rng = np.random.default_rng(4000 + seed)
-    graph = random_graph(rng, 6)
-    calls = lowered(graph)
-    whole = optimise(graph, calls, options=Options(schedule="layerwise"))
-    found = optimise(graph, calls, options=Options("sram", "patch", 1.5))
-    assert found.plan.arena_bytes <= whole.plan.arena_bytes
-    inputs = {"t0": rng.integers(-128, 128, graph.tensors["t0"].shape).astype(np.int8)}
-    got = run_schedule(graph, found.schedule, found.plan, inputs)
-    for name, expected in run_whole(graph, inputs).items():
-        np.testing.assert_array_equal(got[name], expected)
+@pytest.mark.parametrize(
+    "family, fed", [("patch", False), ("stream", False), ("stream", True), ("msf", False), ("msf", True)]
+)
+def test_families_of_other_tools_are_exact(family: str, fed: bool) -> None:
+    fused = 0
+    for seed in range(6):
+        rng = np.random.default_rng(4000 + seed)
+        graph = random_graph(rng, 6)
+        calls = lowered(graph)
+        try:
+            found = optimise(graph, calls, options=Options("sram", family, 1.5, "rows" if fed else "whole"))
+        except DoesNotFit:
+            assert fed, "layer by layer is of every family whose input is whole"
+            continue
+        if not fed:
+            whole = optimise(graph, calls, options=Options(schedule="layerwise"))
+            assert found.plan.arena_bytes <= whole.plan.arena_bytes
+        assert found.mac_factor <= 1.5
+        stages = [s for s in found.schedule.stages if isinstance(s, FusedStage)]
+        fused += len(stages)
+        for stage in stages:
+            assert family == "msf" or stage.first == 0
+            assert family != "msf" or (stage.patch_h, stage.patch_w) == (1, 1)
+            rows = {mode.rows for _, mode in stage.modes}
+            assert rows <= ({Halo.RECOMPUTE, Halo.CACHE} if family == "stream" else {Halo.RECOMPUTE})
+        inputs = {"t0": rng.integers(-128, 128, graph.tensors["t0"].shape).astype(np.int8)}
+        got = run_schedule(graph, found.schedule, found.plan, inputs)
+        for name, expected in run_whole(graph, inputs).items():
+            np.testing.assert_array_equal(got[name], expected)
+    assert fused > 0
 
 
 def test_wishes_that_make_no_sense() -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from tests.cli.runner import tinyforge_command
 from tinyforge.errors import UsageError
-from tinyforge.reporting.bench_page import BEGIN, END, rewrite_page, tables
+from tinyforge.reporting.bench_page import BEGIN, rewrite_page, tables
 from tinyforge.reporting.bench_record import Entry, Record, compare, load_record, merged, not_compared
+from tinyforge.reporting.marked import END
 from tinyforge.reporting.peers import FIGURES, SOURCES
 
 ENTRY = Entry(

@@ -13,7 +13,7 @@ from tinyforge.target import Board, load_board, parse_size
 CHOICES = {
     "objective": ("balanced", "sram", "latency", "size"),
     "input": ("whole", "rows"),
-    "schedule": ("auto", "layerwise", "patch"),
+    "schedule": ("auto", "layerwise", "patch", "stream", "msf"),
     "io": ("int8", "float"),
     "toolchain": ("zig", "gcc"),
 }

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from tinyforge.cli.options import Json, Models
+from tinyforge.cli.options import BenchOut, BenchPage, EmulatedBoard, Json, Measured, Models
 
 
-def memory(models: Models, json: Json = False) -> None:
-    """Compare families of schedules: SRAM of each, itemised by what its peak is made of."""
+def memory(
+    models: Models,
+    board: EmulatedBoard = "emulated_m7",
+    measure: Measured = True,
+    page: BenchPage = None,
+    out: BenchOut = None,
+    json: Json = False,
+) -> None:
+    """Compare families of schedules, ours and other tools': SRAM of each, itemised, built and measured."""
     from tinyforge.api.bench_memory import bench_memory
     from tinyforge.cli.console import print_json, progress, show
     from tinyforge.cli.views import memory_view
 
     with progress() as tell:
-        result = bench_memory(models, progress=tell)
+        result = bench_memory(models, board=board, measure=measure, out=out, page=page, progress=tell)
     if json:
         print_json(result.as_json())
     else:

@@ -84,8 +84,8 @@ ScheduleKind = Annotated[
     str,
     typer.Option(
         "--schedule",
-        metavar="auto|layerwise|patch",
-        help="layerwise and patch force one kind; auto takes the better.",
+        metavar="auto|layerwise|patch|stream|msf",
+        help="auto: the best of all; layerwise; or as MCUNetV2, StreamNet or msf-CNN cut networks.",
         rich_help_panel=_CHOICES,
     ),
 ]
@@ -239,6 +239,10 @@ Against = Annotated[
 ]
 BenchPage = Annotated[
     Path | None, typer.Option("--page", metavar="FILE", help="Markdown page whose tables are rewritten.")
+]
+EmulatedBoard = Annotated[str, typer.Option("--board", "-b", help="Emulated board the rows are built for and run on.")]
+Measured = Annotated[
+    bool, typer.Option("--measure/--no-measure", help="Build and run what is planned, or plan only, in seconds.")
 ]
 BenchOut = Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the record as JSON.")]
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinyforge.cli.console import facts, table
+from tinyforge.reporting.memory_table import HEADS, LAYERS, cells, run_cells
 from tinyforge.reporting.words import profile_core, short
-from tinyforge.schedule.compare import KINDS
 
 if TYPE_CHECKING:
-    from tinyforge.api.bench_memory import MemoryBench, ModelMemory
+    from tinyforge.api.bench_memory import MemoryBench
     from tinyforge.api.check import CheckResult
     from tinyforge.api.compile import CompileResult
     from tinyforge.api.flash import FlashResult
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from tinyforge.api.run import RunReport
     from tinyforge.codegen.build_info import BuildInfo
     from tinyforge.device.result import LayerProfile
+    from tinyforge.reporting.memory_table import ModelMemory
     from tinyforge.schedule.front import Point
 
 _SLOWEST = 8
 _FRONT = ("SRAM", "MACs", "estimated cycles", "fused stages")
 _STAGES = ("planned", "linked", "measured")
+_RUN_HEADS = ("stack", "instr.", "")
 _NAME_WIDTH = 14  # of a profile's 100 columns
 
 
@@ -104,12 +106,18 @@ def memory_view(result: MemoryBench) -> list[Any]:
 
 
 def _memory_table(model: ModelMemory) -> Any:
-    numbers = ("arena", "MACs", *KINDS)
-    made = table("schedule", *numbers, right=numbers)
-    for other in model.published:
-        made.add_row(f"{other.tool} [dim](published)[/]", f"{other.sram_bytes:,}")
+    layers = model.row(LAYERS)
+    made = table(
+        "schedule", "arena", "MACs", "of it, at the peak", *_RUN_HEADS, right=("arena", "MACs", "stack", "instr.")
+    )
+    for other in model.others:
+        made.add_row(other.tool, f"{other.sram_bytes:,}", "", "", "", "", "[dim]own figure[/]")
     for row in model.rows:
-        made.add_row(row.family, f"{row.arena_bytes:,}", f"x{row.mac_factor:.3f}", *(f"{n:,}" for n in row.parts))
+        arena, macs, *parts = cells(row)
+        words = ", ".join(f"{head} {part}" for head, part in zip(HEADS[2:], parts, strict=True) if part)
+        made.add_row(row.family, arena, macs, words, *run_cells(row, layers))
+    for family in model.refused:
+        made.add_row(family, "", "", "", "", "", "[dim]none within the limits[/]")
     return made
 
 

@@ -77,7 +77,7 @@ class Buffer:
     """A rectangle of the memory timeline: arena bytes over inclusive steps; ``names`` share it (in place, alias)."""
 
     names: tuple[str, ...]
-    kind: str  # "input", "output", "activation", "line buffer", "patch", "scratch"
+    kind: str  # "input", "output", "activation", "line buffer", "patch", "accumulator", "scratch"
     offset: int
     nbytes: int
     first_use: int

@@ -12,6 +12,7 @@ from tinyforge.ir.schedule import FusedStage, Halo, Schedule
 from tinyforge.memory.layouts import fed_layout, stage_layouts, whole_layout
 from tinyforge.memory.moves import with_moves
 from tinyforge.memory.overlaps import distances
+from tinyforge.memory.peak import peak
 from tinyforge.memory.planner import Block, Packing, pack
 from tinyforge.ops.channel_slices import sliced_calls
 from tinyforge.ops.stage_windows import StageWalk, walk_stage
@@ -41,6 +42,7 @@ class _Work:
     lives: dict[str, _Life]
     group: dict[str, str]
     sums: dict[int, int] = field(default_factory=dict)  # reductions that end a stage -> first step of the stage
+    accumulators: set[str] = field(default_factory=set)  # blocks of scratch that hold such sums
     feed: tuple[int, int] | None = None  # bytes of the feed state, last step of stage 0
     begins: dict[str, int] = field(default_factory=dict)  # first and last step of the stage that makes a tensor
     ends: dict[str, int] = field(default_factory=dict)
@@ -106,7 +108,7 @@ def replan(
     plan: MemoryPlan, scratch: Mapping[int, int], scratch_bytes: Mapping[int, int], timeline: Sequence[Buffer]
 ) -> MemoryPlan:
     """The plan with other scratch buffers."""
-    step, buffers = _peak(timeline)
+    step, buffers = peak(timeline)
     return replace(
         plan,
         scratch=scratch,
@@ -173,7 +175,7 @@ class Demand:
         """The memory plan where the blocks lie as ``packing`` says."""
         work, scratch = self.work, self.scratch
         timeline = _timeline(work, self.blocks, packing.offsets)
-        peak_step, peak_buffers = _peak(timeline)
+        peak_step, peak_buffers = peak(timeline)
         offsets = dict(zip((b.name for b in self.blocks[: self.tensors]), packing.offsets, strict=False))
         return MemoryPlan(
             placements={
@@ -204,8 +206,10 @@ def make_demand(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall], s
     _merge(graph, schedule, calls, work, share)
     roots = [name for name, parent in work.group.items() if name == parent]
     scratch = {i: call.scratch_bytes for i, call in enumerate(calls) if call.scratch_bytes and i not in work.aliases}
+    names = {i: f"scratch of {graph.nodes[i].name}" for i in scratch}
+    work.accumulators.update(names[i] for i in scratch if i in work.sums)
     blocks = [Block(r, work.lives[r].nbytes, ALIGN, work.lives[r].first_use, work.lives[r].last_use) for r in roots] + [
-        Block(f"scratch of {graph.nodes[i].name}", size, ALIGN, work.sums.get(i, i), i) for i, size in scratch.items()
+        Block(names[i], size, ALIGN, work.sums.get(i, i), i) for i, size in scratch.items()
     ]
     if work.feed:
         blocks.append(Block(FEED_STATE, work.feed[0], ALIGN, 0, work.feed[1]))
@@ -376,20 +380,7 @@ def _timeline(work: _Work, blocks: Sequence[Block], offsets: Sequence[int]) -> t
     found = []
     for block, offset in zip(blocks, offsets, strict=True):
         life = work.lives.get(block.name)
-        names, kind = (tuple(life.names), life.kind) if life else ((block.name,), "scratch")
+        other = "accumulator" if block.name in work.accumulators else "scratch"
+        names, kind = (tuple(life.names), life.kind) if life else ((block.name,), other)
         found.append(Buffer(names, kind, offset, block.size, block.first_use, block.last_use))
     return tuple(sorted(found, key=lambda b: (b.first_use, b.offset, b.names)))
-
-
-def _peak(timeline: Sequence[Buffer]) -> tuple[int, tuple[str, ...]]:
-    """The step in which most bytes are alive, and whose they are, largest first."""
-    steps = sorted({b.first_use for b in timeline})
-    if not steps:
-        return 0, ()
-
-    def alive(step: int) -> list[Buffer]:
-        return [b for b in timeline if b.first_use <= step <= b.last_use]
-
-    peak = max(steps, key=lambda s: (sum(b.nbytes for b in alive(s)), -s))
-    largest = sorted(alive(peak), key=lambda b: (-b.nbytes, b.names))
-    return peak, tuple("/".join(b.names) for b in largest)

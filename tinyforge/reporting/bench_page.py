@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from tinyforge.errors import UsageError
 from tinyforge.reporting.bench_record import Entry, Record
+from tinyforge.reporting.marked import markdown_row, rewrite_region
 from tinyforge.reporting.peers import FIGURES, SOURCES, Figure, figures
 
-BEGIN, END = "<!-- measured by tinyforge bench -->", "<!-- end -->"
+BEGIN = "<!-- measured by tinyforge bench -->"
 _UNITS = {"instructions": "instructions", "cycles": "cycles", "sram_bytes": "SRAM"}
-_NEW_PAGE = f"# Benchmarks\n\n{BEGIN}\n{END}\n"
 
 
 def rewrite_page(path: Path, record: Record) -> None:
@@ -20,13 +19,7 @@ def rewrite_page(path: Path, record: Record) -> None:
 
     Raises UsageError for a page without markers.
     """
-    text = path.read_text(encoding="utf-8") if path.is_file() else _NEW_PAGE
-    if text.count(BEGIN) != 1 or END not in text.split(BEGIN)[1]:
-        raise UsageError(f"{path}: has no '{BEGIN}' followed by '{END}'; put the two lines where the tables belong")
-    head, rest = text.split(BEGIN)
-    tail = rest.split(END, 1)[1]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{head}{BEGIN}\n{tables(record)}\n{END}{tail}", encoding="utf-8")
+    rewrite_region(path, BEGIN, tables(record), "Benchmarks")
 
 
 def tables(record: Record) -> str:
@@ -54,7 +47,7 @@ def _board_table(record: Record, board: str, objective: str, mode: str) -> str:
     head += ["SRAM", "weights", "code", "stack", *(f"{tool}, {_UNITS[unit]}" for tool, unit in columns)]
     rows = [_row(list(group), toolchains, columns) for _, group in groupby(entries, key=lambda entry: entry.model)]
     title = f"### {board} ({core}), {objective}, {mode} input"
-    lines = [title, "", _line(head), _line(["---"] * len(head)), *map(_line, rows)]
+    lines = [title, "", markdown_row(head), markdown_row(["---"] * len(head)), *map(markdown_row, rows)]
     return "\n".join(lines)
 
 
@@ -90,7 +83,3 @@ def _millions(value: int | None) -> str:
     if value is None:
         return ""
     return f"{value / 1e6:.3f} M" if value < 10_000_000 else f"{value / 1e6:.1f} M"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 CMSIS, TINYENGINE = "TFLM + CMSIS-NN", "TinyEngine"
+TINYENGINE_PATCHES = "TinyEngine, patches"
 ST, PLUMERAI = "ST v1.2", "Plumerai v1.1"
 
 SOURCES = {
@@ -12,6 +13,8 @@ SOURCES = {
     "executed instructions of one warm inference under QEMU 7.2 (-icount shift=0; mps2-an386, mps2-an500, mps3-an547)",
     TINYENGINE: "TinyEngine's generated code, measured the same way; its float requantisation truncates, so its "
     "outputs are not those of TensorFlow Lite, and mcunetv2_large computes wrong results",
+    TINYENGINE_PATCHES: "TinyEngine's code for MCUNetV2's patches, set by hand: its buffers and the image; "
+    "mcunetv2_large computes wrong results",
     ST: "MLPerf Tiny closed division, round 1.2, NUCLEO-L4R5ZI (Cortex-M4 at 120 MHz): published milliseconds as "
     "cycles",
     PLUMERAI: "MLPerf Tiny closed division, round 1.1, NUCLEO-L4R5ZI (Cortex-M4 at 120 MHz): published milliseconds as "
@@ -51,6 +54,10 @@ _TINYENGINE_M7 = {
     "tinyengine_mcunetv2_large_int8": (509_441_840, 1_431_784),
     "tinyengine_person_detection_int8": (54_636_200, 257_448),
 }
+_TINYENGINE_PATCHES = {
+    "tinyengine_mcunet_vww_int8": 62_352 + 19_200,
+    "tinyengine_mcunetv2_large_int8": 444_168 + 150_528,
+}
 # model: (ST, Plumerai), Cortex-M4 cycles
 _SILICON = {
     "mlperf_kws_dscnn_int8": (5_180_000, 5_740_000),
@@ -80,3 +87,11 @@ FIGURES: tuple[Figure, ...] = (
 def figures(model: str, core: str) -> tuple[Figure, ...]:
     """What is known of other tools on this model (stem of its file name) and core."""
     return tuple(figure for figure in FIGURES if (figure.model, figure.core) == (model, core))
+
+
+def memory_figures(model: str) -> tuple[tuple[str, int, str], ...]:
+    """(tool, bytes of SRAM, source) of all that is known of other tools on this model, each by its own definition."""
+    known = {f.tool: f.sram_bytes for f in FIGURES if f.model == model and f.sram_bytes is not None}
+    if model in _TINYENGINE_PATCHES:
+        known[TINYENGINE_PATCHES] = _TINYENGINE_PATCHES[model]
+    return tuple((tool, nbytes, SOURCES[tool]) for tool, nbytes in known.items())

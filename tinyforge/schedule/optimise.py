@@ -32,7 +32,7 @@ from tinyforge.schedule.network import (
     within,
 )
 from tinyforge.schedule.options import OBJECTIVES, SCHEDULES, Options, Planned, ScheduleResult, StageCost
-from tinyforge.schedule.patches import patch_edges
+from tinyforge.schedule.patches import FAMILIES, family_edges
 from tinyforge.schedule.space import Space, make_space
 from tinyforge.schedule.stage_cost import Limits
 
@@ -104,7 +104,7 @@ class _Search:
         self.costs = Costs(graph)
         self.space: Space = make_space(graph, self.calls, self.costs.all(self.calls))
         self.kernels: Kernels | None = None
-        if options.objective == "sram" and options.schedule == "auto":
+        if options.objective == "sram" and options.schedule != "layerwise":
             self._use_slim()
         self.fed = options.input == "rows"
         self.total = max(self.space.total_macs, 1)
@@ -123,8 +123,8 @@ class _Search:
         if options.schedule == "layerwise" and self.base:
             best: _Answer | None = self.base
             self.bound = self.base.plan.lower_bound
-        elif options.schedule == "patch":
-            best = self._patches()
+        elif options.schedule in FAMILIES:
+            best = self._family_member()
         elif options.objective == "sram":
             best = self._smallest()
         else:
@@ -303,8 +303,9 @@ class _Search:
             size = min(size, path.nbytes) - max(answer.nbytes - limit, 1)
         return best
 
-    def _patches(self) -> _Answer | None:
-        edges = patch_edges(self.space)
+    def _family_member(self) -> _Answer | None:
+        """The best of another tool's family."""
+        edges = family_edges(self.space, self.options, self._extra())
         self.edges, self.considered = edges, edges.considered
         most = self._most_macs()
         if self.options.objective == "sram":
@@ -321,7 +322,7 @@ class _Search:
     ) -> _Answer:
         calls = calls or self.calls
         schedule = path.schedule(self.space, self.fed)
-        moves = self.options.schedule == "auto" and any(isinstance(s, FusedStage) for s in schedule.stages)
+        moves = self.options.schedule != "layerwise" and any(isinstance(s, FusedStage) for s in schedule.stages)
         plan = plan_memory(self.graph, schedule, calls, effort=effort, below=below, moves=moves)
         macs = 0
         for stage in schedule.stages:
@@ -335,8 +336,8 @@ class _Search:
     def _family(self) -> str:
         if self.edges is None:
             return "layer by layer"
-        if self.options.schedule == "patch":
-            return "layer by layer; a patch-based first stage and layers"
+        if self.options.schedule in FAMILIES:
+            return FAMILIES[self.options.schedule]
         return (
             "stages of bands of 1 to 8 rows, whole or in chunks of 1 to 8 columns, halos cached or recomputed per "
             "tensor; stages of an expansion and a depthwise convolution in slices of 8 or more channels, halos cached; "

@@ -13,7 +13,9 @@ from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import Schedule
 
 OBJECTIVES = ("balanced", "sram", "latency")
-SCHEDULES = ("auto", "layerwise", "patch")
+SCHEDULES = ("auto", "layerwise", "patch", "stream", "msf")
+WHOLE_ONLY = ("layerwise", "patch")
+"""Families whose input lies in memory whole."""
 INPUTS = ("whole", "rows")
 LEVELS = ("full", "fast")
 DEFAULT_SRAM_MAC_FACTOR = 1.10
@@ -53,8 +55,8 @@ class Options:
             raise UsageError(f"a MAC factor of {self.max_mac_factor} makes no sense; give 1.0 or more")
         if self.max_cycle_factor is not None and not 1.0 <= self.max_cycle_factor < math.inf:
             raise UsageError(f"a cycle factor of {self.max_cycle_factor} makes no sense; give 1.0 or more")
-        if self.input == "rows" and self.schedule != "auto":
-            raise UsageError(f"a row-fed input needs --schedule auto, not {self.schedule}")
+        if self.input == "rows" and self.schedule in WHOLE_ONLY:
+            raise UsageError(f"a row-fed input needs --schedule auto, stream or msf, not {self.schedule}")
 
     @property
     def factor(self) -> float:
@@ -66,7 +68,7 @@ class Options:
     def cycle_factor(self) -> float:
         if self.max_cycle_factor is not None:
             return self.max_cycle_factor
-        return DEFAULT_FED_CYCLE_FACTOR if self.input == "rows" else math.inf
+        return DEFAULT_FED_CYCLE_FACTOR if self.input == "rows" and self.schedule == "auto" else math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,14 +76,15 @@ class Edge:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Stages above ``nbytes`` or with more than ``extra_macs`` of recomputation are not followed. ``recompute``,
-    ``caches``: whether halos may be recomputed, or cached, at all. ``fed``: the graph's input is fed row by row.
-    ``floor``: bytes that every schedule needs."""
+    ``caches``: whether halos may be recomputed, or cached, at all; ``lines``: rows may be cached, not only columns.
+    ``fed``: the graph's input is fed row by row. ``floor``: bytes that every schedule needs."""
 
     nbytes: int
     extra_macs: int
     recompute: bool = True
     fed: bool = False
     caches: bool = True
+    lines: bool = True
     floor: int = -1
 
 
@@ -221,7 +222,7 @@ class _Walk:
         _, rows, cols = entry
         overlap_rows = self.bands > 1 and rows[2] - rows[1] > rows[0]
         if whole:
-            if not self.limits.caches or not self._complete(node.output, rows, cols):
+            if not self.limits.caches or not self.limits.lines or not self._complete(node.output, rows, cols):
                 return []
             return [self._choice(node, rows, cols, CACHED, self.space.nbytes[node.output])]
         if not self.limits.caches:
@@ -229,7 +230,7 @@ class _Walk:
         if not overlap_rows:
             mode = COLUMNS_CACHED if self.chunked and cols[2] - cols[1] > cols[0] else None
             return [self._choice(node, rows, cols, mode)]
-        found = [self._choice(node, rows, cols, CACHED)]
+        found = [self._choice(node, rows, cols, CACHED)] if self.limits.lines else []
         if self.limits.recompute:
             found.append(self._choice(node, rows, cols, COLUMNS_CACHED if self.chunked else None))
         return found
