@@ -94,6 +94,9 @@ TF_INLINE void tf_conv2d_packed_s8(const int8_t *const *rows, int32_t in_x0, int
     const int32_t most = tf_min(at_once, TF_MATMUL_MOST);
     uint32_t *const wide = scratch;
     int8_t *const raw = (int8_t *)(wide + 2 * room * steps);
+    if (whole && kh * row_bytes % 4 != 0) { /* widening reads windows to their ends: never what is not set */
+        tf_store32(raw + (most - 1) * window + window - 4, 0);
+    }
     for (int32_t x = x0; x < x1;) {
         const int32_t pixels = tf_block(x1 - x, most);
         const int32_t first = x * stride_w - pad_left;

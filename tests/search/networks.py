@@ -26,7 +26,7 @@ from tinyforge.codegen.generate import lower_graph
 from tinyforge.errors import TinyforgeError
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import MemoryPlan
-from tinyforge.ir.program import KernelCall
+from tinyforge.ir.program import Isa, KernelCall
 from tinyforge.ir.schedule import Schedule
 from tinyforge.ir.types import Array
 from tinyforge.memory.plan import plan_memory
@@ -35,6 +35,7 @@ from tinyforge.ops.base import Activation
 from tinyforge.ops.concatenation import Concatenation
 from tinyforge.ops.conv2d import Conv2D
 from tinyforge.ops.max_pool2d import MaxPool2D
+from tinyforge.schedule.kernels import fitted
 
 LARGEST, MOST_NODES = 16, 10
 NONE = Activation.NONE
@@ -157,6 +158,12 @@ def _network(rng: Drawn) -> Graph:
     return b.graph(list(dict.fromkeys(outputs)))
 
 
+def plan_for(graph: Graph, schedule: Schedule, isa: Isa) -> tuple[MemoryPlan, tuple[KernelCall, ...]]:
+    """Kernel calls for ``isa`` and where they find their buffers."""
+    calls = fitted(graph, schedule, lower_graph(graph, isa))
+    return plan_memory(graph, schedule, calls, effort=100, moves=True), calls
+
+
 @st.composite
 def examples(draw: Any) -> Example:
     """A network that the compiler takes, with a schedule that the graph allows."""
@@ -167,8 +174,7 @@ def examples(draw: Any) -> Example:
             node.op.check(graph.ins(node), graph.outs(node))  # type: ignore[attr-defined]
     except TinyforgeError:
         reject()
-    calls = tuple(lower_graph(graph))
     schedule = random_schedule(rng, graph)  # type: ignore[arg-type]
-    plan = plan_memory(graph, schedule, calls, effort=100, moves=True)
+    plan, calls = plan_for(graph, schedule, Isa.PORTABLE)
     data = rng.bulk.integers(-128, 128, graph.tensors["t0"].shape).astype(np.int8)
     return Example(graph, schedule, plan, calls, data)

@@ -10,10 +10,14 @@ from tinyforge.ir.window import AxisMap
 
 
 class Isa(enum.Enum):
-    """Instruction sets that want tables laid out in another way. PORTABLE serves all others: its kernels choose by
-    compiler macros. Whatever the set, plain C reads the same tables."""
+    """Instruction sets that want tables laid out, or scratch sized, in another way. PORTABLE serves all others: its
+    kernels choose by compiler macros. Whatever the set, plain C reads the same tables, and every core can run every
+    call: what was lowered for another one is slow at worst.
+
+    BASELINE: Armv6-M and Armv8-M baseline, which take one pixel at a time and unpack it to twice the size."""
 
     PORTABLE = "portable"
+    BASELINE = "baseline"
     MVE = "mve"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -113,6 +113,12 @@ class Op(OpBase):
         the scratch of ``call``. ``spread``: output pixels lie as far apart as in the whole tensor; else side by side.
         None where the kernel cannot."""
         return None
+
+    def fitted(
+        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], widths: Collection[int]
+    ) -> KernelCall:
+        """``call``, or one as fast with no more scratch than row segments of ``widths`` pixels need."""
+        return call
 
     def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
         """Bytes of scratch of the last call of ``lower_slim`` (of ``lower`` where there is none), from shapes alone:

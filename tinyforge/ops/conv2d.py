@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -30,6 +30,7 @@ from tinyforge.ops.proofs import FULL, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range
 from tinyforge.ops.scaling import channel_multipliers, convolution_outputs, folded_bias, weights_without_zero
 
+_PACKED_KERNELS = ("tf_pointwise_packed_s8", "tf_conv2d_packed_s8")
 GROUP = 2  # output channels a core computes together
 SCRATCH_LIMIT = 3072  # bytes; kernels with long windows take fewer pixels at a time
 SHORTEST_ROW = 16  # bytes of a kernel row worth a call of its own
@@ -125,11 +126,22 @@ class Conv2D(Op):
         return self._plain_call(call, ins, outs, rescale)
 
     def lower_for(self, isa: Isa, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
-        packed = None
         if isa is Isa.MVE:
             weights = weights_without_zero(ins).reshape(ins[1].shape[0], -1)
             packed = pack_matmul_mve(weights, folded_bias(ins), self._rescale(ins, outs))
-        return self.lower(ins, outs) if packed is None else self._mve_call(ins, packed)
+            return self.lower(ins, outs) if packed is None else self._mve_call(ins, packed)
+        call = self.lower(ins, outs)
+        if isa is Isa.BASELINE and call.kernel in _PACKED_KERNELS:
+            return _with_block(call, self._block(ins, 1, 2))
+        return call
+
+    def fitted(
+        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], widths: Collection[int]
+    ) -> KernelCall:
+        if call.kernel not in _PACKED_KERNELS:
+            return call
+        most = max((_most_at_once(width) for width in widths), default=1)
+        return call if most >= dict(call.literals)["most"] else _with_block(call, self._block(ins, most, most))
 
     def _mve_call(self, ins: Sequence[Tensor], packed: PackedMve) -> KernelCall:
         oc, kh, kw, c = ins[1].shape
@@ -159,11 +171,7 @@ class Conv2D(Op):
         found: list[KernelCall] = []
         for block in self._blocks(ins):
             if block.scratch_bytes < (found[-1] if found else call).scratch_bytes:
-                fields = {"most": block.pixels, "room": block.room}
-                literals = tuple((name, fields.get(name, value)) for name, value in call.literals)
-                found.append(
-                    replace(call, literals=literals, scratch_bytes=block.scratch_bytes, narrow=block.room == 1)
-                )
+                found.append(_with_block(call, block))
         return tuple(found)
 
     def slice_axes(self, ins: Sequence[Tensor]) -> tuple[int | None, ...]:
@@ -190,12 +198,14 @@ class Conv2D(Op):
         return self._blocks(ins)[-1].scratch_bytes if ins[1].shape[0] >= GROUP else 0
 
     def _blocks(self, ins: Sequence[Tensor]) -> tuple[Block, ...]:
-        """Ways to take pixels together, the fastest first, the last one with room that Armv6-M is slow with."""
+        """Ways to take pixels together, the fastest first."""
+        return tuple(self._block(ins, pixels, pixels) for pixels in range(self._widest_block(ins), 0, -1))
+
+    def _block(self, ins: Sequence[Tensor], pixels: int, room: int) -> Block:
         _, kh, kw, c = ins[1].shape
         wide = 2 * STEP * steps_of(kh * kw * c)
         raw = wide // 2 if self._gathers_whole(ins) else 0 if self._always_inside() else kw * c
-        shapes = [(p, max(p, 2)) for p in range(self._widest_block(ins), 0, -1)]
-        return tuple(Block(p, room, room * wide + p * raw) for p, room in (*shapes, (1, 1)))
+        return Block(pixels, room, room * wide + pixels * raw)
 
     def _direct(self, ins: Sequence[Tensor]) -> bool:
         """Whether pixels are read where they lie."""
@@ -211,10 +221,9 @@ class Conv2D(Op):
         return not self._direct(ins) and (row % STEP != 0 or row < SHORTEST_ROW)
 
     def _widest_block(self, ins: Sequence[Tensor]) -> int:
-        """The most pixels that ``tf_block`` of the kernel ever takes at once from a row: 4 are done as 2 + 2."""
+        """The most pixels that the kernel ever takes at once from a row."""
         _, height, width, _ = self.infer(ins)[0]
-        pixels = height * width if self._pointwise(ins) else width
-        return 2 if pixels == 4 else min(pixels, 3)
+        return _most_at_once(height * width if self._pointwise(ins) else width)
 
     def _pointwise(self, ins: Sequence[Tensor]) -> bool:
         """Whether every output pixel reads the one input pixel at its place."""
@@ -230,7 +239,7 @@ class Conv2D(Op):
     def _packed_call(self, call: KernelCall, ins: Sequence[Tensor], packed: Packed) -> KernelCall:
         """The kernels on packed weights: pixels read where they lie, or windows gathered first."""
         oc, kh, _, c = ins[1].shape
-        blocks = [b for b in self._blocks(ins) if b.room > 1]
+        blocks = self._blocks(ins)
         block = next((b for b in blocks if b.scratch_bytes <= SCRATCH_LIMIT), blocks[-1])
         tail = (("most", block.pixels), ("room", block.room), *_range_literals(packed))
         call = replace(
@@ -282,6 +291,18 @@ class Conv2D(Op):
                 ("hi", rescale.hi),
             ),
         )
+
+
+def _most_at_once(pixels: int) -> int:
+    """The most that ``tf_block`` of the kernel takes at once of so many: 4 are done as 2 + 2."""
+    return 2 if pixels == 4 else min(pixels, 3)
+
+
+def _with_block(call: KernelCall, block: Block) -> KernelCall:
+    """The call on packed weights with another block."""
+    fields = {"most": block.pixels, "room": block.room}
+    literals = tuple((name, fields.get(name, value)) for name, value in call.literals)
+    return replace(call, literals=literals, scratch_bytes=block.scratch_bytes, narrow=block.room == 1)
 
 
 def _range_literals(packed: Packed) -> tuple[tuple[str, int], ...]:

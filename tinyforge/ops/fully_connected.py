@@ -79,8 +79,16 @@ class FullyConnected(Op):
                 form="flat",
                 tables=(Table("packed", "int32_t", packed.stream),),
                 proofs=(packed.proof,),
-                literals=(batch, ("in_n", n_in), ("out_n", n_out), ("group", group), ("line", packed.line), *clamp),
-                scratch_bytes=_scratch_bytes(n_in, group),
+                literals=(
+                    batch,
+                    ("in_n", n_in),
+                    ("out_n", n_out),
+                    ("group", group),
+                    ("room", 1),
+                    ("line", packed.line),
+                    *clamp,
+                ),
+                scratch_bytes=_scratch_bytes(n_in),
             )
         call = KernelCall(
             kernel="tf_fully_connected_steps_s8",
@@ -104,14 +112,18 @@ class FullyConnected(Op):
 
     def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
         n_out, n_in = ins[1].shape
-        group = _group(n_out)
-        return _scratch_bytes(n_in, group) if n_out >= group else 0
+        return _scratch_bytes(n_in) if n_out >= _group(n_out) else 0
+
+    def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
+        return (_with_room(call, 1),) if dict(call.literals).get("room", 1) > 1 else ()
 
     def lower_for(self, isa: Isa, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         weights = weights_without_zero(ins)
         packed = pack_matmul_mve(weights, folded_bias(ins), _rescale(self, ins, outs)) if isa is Isa.MVE else None
         if packed is None:
-            return self.lower(ins, outs)
+            call = self.lower(ins, outs)
+            unpacks = isa is Isa.BASELINE and dict(call.literals).get("group") == 2
+            return _with_room(call, 2) if unpacks else call
         n_out, n_in = weights.shape
         clamp = (("rounding", packed.rounding.value), ("lo", packed.lo), ("hi", packed.hi))
         return KernelCall(
@@ -129,9 +141,16 @@ def _group(n_out: int) -> int:
     return 4 if n_out >= 4 and -(-n_out // 4) * QUAD_COST <= -(-n_out // 2) * PAIR_COST else 2
 
 
-def _scratch_bytes(n_in: int, group: int) -> int:
-    """Widened inputs; Armv6-M unpacks pairs further."""
-    return (2 if group == 4 else 4) * STEP * steps_of(n_in)
+def _scratch_bytes(n_in: int) -> int:
+    """Widened inputs."""
+    return 2 * STEP * steps_of(n_in)
+
+
+def _with_room(call: KernelCall, room: int) -> KernelCall:
+    """The packed call with scratch for inputs as wide as they are (1), or twice so: groups of 2 of BASELINE cores."""
+    n_in = dict(call.literals)["in_n"]
+    literals = tuple((name, room if name == "room" else value) for name, value in call.literals)
+    return replace(call, literals=literals, scratch_bytes=room * _scratch_bytes(n_in), narrow=room == 1)
 
 
 def _rescale(op: FullyConnected, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> Rescale:

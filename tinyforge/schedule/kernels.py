@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.memory_plan import Buffer, MemoryPlan
 from tinyforge.ir.program import KernelCall
+from tinyforge.ir.schedule import FusedStage, Schedule
 from tinyforge.memory.plan import ALIGN, replan
 from tinyforge.ops.base import Op
+from tinyforge.ops.stage_windows import walk_stage
 
 Calls = tuple[KernelCall, ...]
 
@@ -27,6 +29,17 @@ class Kernels:
     @property
     def slim(self) -> Calls:
         return tuple(v[-1] for v in self.variants)
+
+    def fitted(self, graph: Graph, schedule: Schedule) -> Kernels:
+        """The same without scratch that row segments of the schedule's pieces have no use for."""
+        found = list(self.variants)
+        for i, widths in _segment_widths(graph, schedule).items():
+            node = graph.nodes[i]
+            assert isinstance(node.op, Op)
+            ins, outs = graph.ins(node), graph.outs(node)
+            narrowed = [node.op.fitted(call, ins, outs, widths) for call in found[i]]
+            found[i] = tuple({call.scratch_bytes: call for call in narrowed}.values())
+        return Kernels(tuple(found))
 
     def grown(self, plan: MemoryPlan, limit: int) -> tuple[MemoryPlan, Calls]:
         """Faster calls instead of the slim ones ``plan`` was made for where the arena has a gap for their scratch in
@@ -60,6 +73,23 @@ def _largest_gap(busy: Sequence[Buffer], limit: int) -> tuple[int, int]:
             best = start, begin - start
         top = max(top, end)
     return best
+
+
+def fitted(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall]) -> Calls:
+    """``calls``, in fused stages with no more scratch than the row segments of the stage's pieces need."""
+    return Kernels(tuple((call,) for call in calls)).fitted(graph, schedule).fast
+
+
+def _segment_widths(graph: Graph, schedule: Schedule) -> dict[int, frozenset[int]]:
+    """Widths in pixels of the row segments that nodes in fused stages compute."""
+    found = {}
+    for stage in schedule.stages:
+        if isinstance(stage, FusedStage):
+            walk = walk_stage(graph, stage)
+            for node in walk.nodes:
+                columns = walk.cols.tensors[node.outputs[0]]
+                found[node.index] = frozenset(int(n) for n in columns.exec_hi - columns.exec_lo if n > 0)
+    return found
 
 
 def kernels(graph: Graph, calls: Sequence[KernelCall], narrow: bool) -> Kernels:

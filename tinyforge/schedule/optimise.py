@@ -18,7 +18,7 @@ from tinyforge.schedule.estimate import Costs, stage_estimates
 from tinyforge.schedule.explain import explain, refusal, too_slow
 from tinyforge.schedule.fast import Fast, wire_graph
 from tinyforge.schedule.fast_answer import as_path, fast_answer
-from tinyforge.schedule.kernels import Kernels, kernels
+from tinyforge.schedule.kernels import Kernels, fitted, kernels
 from tinyforge.schedule.network import (
     Edges,
     Path,
@@ -147,7 +147,7 @@ class _Search:
         """The same schedule with faster kernels wherever their scratch fits into ``limit`` bytes."""
         if self.kernels is None or best.calls != self.calls:
             return best
-        plan, calls = self.kernels.grown(best.plan, limit)
+        plan, calls = self.kernels.fitted(self.graph, best.schedule).grown(best.plan, limit)
         cycles = stage_estimates(self.graph, best.schedule, self.costs.run(best.schedule, calls))
         return replace(best, plan=plan, calls=calls, stage_cycles=cycles)
 
@@ -320,8 +320,9 @@ class _Search:
     def _answer(
         self, path: Path, effort: int, calls: tuple[KernelCall, ...] | None = None, below: int | None = None
     ) -> _Answer:
-        calls = calls or self.calls
         schedule = path.schedule(self.space, self.fed)
+        if calls is None:
+            calls = self.calls if self.kernels else fitted(self.graph, schedule, self.calls)
         moves = self.options.schedule != "layerwise" and any(isinstance(s, FusedStage) for s in schedule.stages)
         plan = plan_memory(self.graph, schedule, calls, effort=effort, below=below, moves=moves)
         macs = 0

@@ -74,7 +74,9 @@ class Board:
     @property
     def isa(self) -> Isa:
         """What operators are lowered for."""
-        return Isa.MVE if self.has("mve") else Isa.PORTABLE
+        if self.has("mve"):
+            return Isa.MVE
+        return Isa.PORTABLE if self.core.simd else Isa.BASELINE
 
     def has(self, feature: str) -> bool:
         """Whether the core has `fpu`, `fpu-dp`, `dsp` or `mve`."""

@@ -108,7 +108,7 @@ static TF_OP void tiny_classifier_op05_mean(void)
 static TF_OP void tiny_classifier_op06_fully_connected(void)
 {
     TF_PROFILE(6);
-    tf_fully_connected_packed_s8(ARENA(const int8_t, 64), ARENA(int8_t, 0), tiny_classifier_op06_packed, ARENA(void, 4), /*batch*/ 1, /*in_n*/ 4, /*out_n*/ 3, /*group*/ 2, /*line*/ 8, /*lo*/ -128, /*hi*/ 127);
+    tf_fully_connected_packed_s8(ARENA(const int8_t, 64), ARENA(int8_t, 0), tiny_classifier_op06_packed, ARENA(void, 4), /*batch*/ 1, /*in_n*/ 4, /*out_n*/ 3, /*group*/ 2, /*room*/ 1, /*line*/ 8, /*lo*/ -128, /*hi*/ 127);
     TF_TRACE(6, 0, ARENA(int8_t, 0), 0, 3);
 }
 
