@@ -1,6 +1,6 @@
 """Trains a tiny supernet on a few digits and prints what the tests ask about, as JSON.
 
-python -m tests.search.supernet_program FOLDER EPOCHS
+python -m tests.search.supernet_program FOLDER EPOCHS sandwich|sortednet small|everything
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import hashlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +19,32 @@ from tinyforge.search.dataset import make_dataset
 from tinyforge.search.evaluate import Evaluator
 from tinyforge.search.finalist import network_input
 from tinyforge.search.keras_model import build_model, set_weights
+from tinyforge.search.recipes import Recipe
 from tinyforge.search.sources import load_data
-from tinyforge.search.space import random_candidate
+from tinyforge.search.space import extreme, random_candidate
 from tinyforge.search.space_file import parse_space
 from tinyforge.search.supernet import Supernet
-from tinyforge.search.train import Recipe, Trainer
+from tinyforge.search.train import Trainer
 
-SPACE = """
-name = "test"
+SMALL = """
+name = "small"
+title = "one inverted residual"
+[stem]
+stride = 4
+widths = [4, 6]
+[head]
+widths = [0, 8]
+[[stages]]
+block = "mbconv"
+stride = 2
+widths = [4, 8]
+depths = [1]
+kernels = [3, 5]
+expands = [1, 3]
+"""
+
+EVERYTHING = """
+name = "everything"
 title = "every kind of block"
 resolutions = [12, 16]
 [stem]
@@ -55,17 +74,18 @@ kernels = [3]
 """
 
 
-def main(folder: Path, epochs: int) -> None:
+def main(folder: Path, epochs: int, method: str, text: str) -> None:
     tf = tensorflow(1)
     data = make_dataset(load_data("digits"), 0)
-    space = parse_space(SPACE, "test.toml").for_data(data.shape)
+    space = parse_space(text, "test.toml").for_data(data.shape)
     net = Supernet(space, data.shape, 10, 0)
-    Trainer(net, data, Recipe(epochs, batch=256), 0).run(folder, lambda what, done=0, total=0: None)
+    trainer = Trainer(net, data, Recipe(epochs, batch=256, first=0.5, method=method), 0)
+    trainer.run(folder, lambda what, done=0, total=0: None)
     weights = {name: v.numpy() for name, v in net.variables.items()}
     judge = Evaluator(net, data, 0, calibration=1, most=64)
     rng = np.random.default_rng(0)
     differences, accuracies = [], []
-    for _ in range(4):
+    for _ in range(4 if epochs > 1 else 2):
         candidate = random_candidate(space, rng)
         accuracies.append(judge.accuracy(candidate))
         network = architecture(space, candidate, data.shape, 10)
@@ -78,8 +98,22 @@ def main(folder: Path, epochs: int) -> None:
         differences.append(float(np.abs(ours - theirs).max() / np.abs(theirs).max()))
         assert network_input(data, judge.held, network).shape[1:] == network.input_shape
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(w).tobytes() for w in weights.values())).hexdigest()
-    print(json.dumps({"digest": digest, "differences": differences, "accuracies": accuracies}))
+    moves = sorting_error(trainer, tf.constant(data.scaling.apply(judge.held.x)))
+    found = {"digest": digest, "differences": differences, "accuracies": accuracies, "sorting_error": moves}
+    print(json.dumps({**found, "traces": trainer.traces}))
+
+
+def sorting_error(trainer: Trainer, images: Any) -> float:
+    """How far sorted channels change the largest network's logits."""
+    code = trainer.tf.constant(extreme(trainer.net.space, -1).values, trainer.tf.int32)
+    rng = np.random.default_rng(1)
+    for variable in trainer.net.variables.values():
+        variable.assign(variable + 0.1 * rng.standard_normal(variable.shape))
+    before = trainer.net.forward(images, code, "train").numpy()
+    trainer.sort_channels()
+    after = trainer.net.forward(images, code, "train").numpy()
+    return float(np.abs(before - after).max() / np.abs(before).max())
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], {"small": SMALL, "everything": EVERYTHING}[sys.argv[4]])

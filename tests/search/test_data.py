@@ -10,7 +10,7 @@ import pytest
 
 from tests.shared import SHARED
 from tinyforge.errors import TinyforgeError, UsageError
-from tinyforge.search.augment import STEPS, augmentation
+from tinyforge.search.augment import STEPS, augmentation, soft_labels
 from tinyforge.search.dataset import RawData, Samples, make_dataset, resized
 from tinyforge.search.logmel import front_end_for, log_mel
 from tinyforge.search.sources import load_data
@@ -163,17 +163,27 @@ def test_resizing_keeps_type_and_mean() -> None:
     np.testing.assert_allclose(small[:, 1, 1, 0], x[:, 2:4, 2:4, 0].mean((1, 2)), atol=0.51)
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", (*STEPS, "mixup"))
 def test_augmentation_is_repeatable_and_changes_something(name: str) -> None:
     x = np.random.default_rng(0).random((16, 12, 12, 2)).astype(np.float32)
-    change = augmentation(name, "image")
-    one, two = change(x, np.random.default_rng(1)), change(x, np.random.default_rng(1))
+    change = augmentation(name, "image", 2)
+    labels = soft_labels(np.arange(16) % 3, 3)
+    (one, _), (two, _) = (change(x, labels, np.random.default_rng(1)) for _ in range(2))
     assert one.shape == x.shape
     assert one.dtype == np.float32
     np.testing.assert_array_equal(one, two)
     assert (one != x).any()
 
 
+def test_mixup_mixes_samples_as_their_labels() -> None:
+    labels = np.eye(4, dtype=np.float32)[np.arange(32) % 4]
+    x = labels[:, None, None, :].repeat(5, 1)
+    mixed, targets = augmentation("mixup", "signal", 4)(x, labels, np.random.default_rng(0))
+    np.testing.assert_allclose(mixed[:, 0, 0], targets, atol=1e-6)
+    np.testing.assert_allclose(targets.sum(1), 1, atol=1e-6)
+    assert (targets != labels).any()
+
+
 def test_unknown_augmentation() -> None:
-    with pytest.raises(TinyforgeError, match="mixup"):
-        augmentation("shift,mixup", "image")
+    with pytest.raises(TinyforgeError, match="blur"):
+        augmentation("shift,blur", "image", 1)

@@ -15,10 +15,9 @@ import pytest
 
 from tests.guards.source import ROOT
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(not all(map(find_spec, ("tensorflow", "optuna", "sklearn"))), reason="needs tinyforge[search]"),
-]
+pytestmark = pytest.mark.skipif(
+    not all(map(find_spec, ("tensorflow", "optuna", "sklearn"))), reason="needs tinyforge[search]"
+)
 
 
 def program(*arguments: str) -> dict[str, Any]:
@@ -35,16 +34,27 @@ def program(*arguments: str) -> dict[str, Any]:
     return found
 
 
-def test_slices_equal_models_and_training_goes_on(tmp_path: Path) -> None:
-    for name in ("once", "twice"):
-        (tmp_path / name).mkdir()
-    once = program("-m", "tests.search.supernet_program", str(tmp_path / "once"), "2")
+def test_slices_of_a_small_supernet_equal_models(tmp_path: Path) -> None:
+    found = program("-m", "tests.search.supernet_program", str(tmp_path), "1", "sandwich", "small")
+    assert max(found["differences"]) < 1e-4
+    assert found["sorting_error"] < 1e-4
+    assert found["traces"] == 1, "one trace serves all sub-networks"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("recipe", ["sandwich", "sortednet"])
+def test_slices_equal_models_and_training_goes_on(tmp_path: Path, recipe: str) -> None:
+    arguments = ("-m", "tests.search.supernet_program", str(tmp_path), "2", recipe, "everything")
+    once = program(*arguments)
     assert max(once["differences"]) < 1e-4
-    again = program("-m", "tests.search.supernet_program", str(tmp_path / "once"), "2")
+    assert once["sorting_error"] < 1e-4
+    assert once["traces"] == 1
+    again = program(*arguments)
     assert again["digest"] == once["digest"], "a finished training is not repeated"
     assert again["accuracies"] == once["accuracies"]
 
 
+@pytest.mark.long
 def test_from_data_to_compiled_points(tmp_path: Path) -> None:
     out = tmp_path / "study"
     few = ("--steps", "40", "--evaluations", "4", "--finalists", "1", "--fine-steps", "60")

@@ -132,13 +132,15 @@ class SearchRun:
     def train(self, data: Dataset, narrowed: Narrowed, place: Place) -> Supernet:
         """The trained supernet. One process trains; others that share the folder wait for it and load what it made."""
         from tinyforge.search.backend import tensorflow
+        from tinyforge.search.recipes import Recipe
         from tinyforge.search.supernet import Supernet
-        from tinyforge.search.train import Recipe, Trainer
+        from tinyforge.search.train import Trainer
 
         self.progress("starting TensorFlow")
         tensorflow(self.means.threads)
         net = Supernet(narrowed.space, data.shape, len(data.classes), self.settings.seed)
-        recipe = Recipe(self.budget.epochs(data, self.budget.steps), self.budget.batch, augment=self.settings.augment)
+        epochs = self.budget.epochs(data, self.budget.steps)
+        recipe = Recipe(epochs, self.budget.batch, self.settings.recipe, augment=self.settings.augment)
         with open_peers(place) as peers, peers.lead("train"):
             Trainer(net, data, recipe, self.settings.seed).run(self.folder, self.progress)
         return net

@@ -37,7 +37,11 @@ Minimise = Annotated[
 ]
 Augment = Annotated[
     str,
-    typer.Option("--augment", help="auto, none, or of shift,flip,light,erase,roll,mask,jitter.", rich_help_panel=_WHAT),
+    typer.Option(
+        "--augment",
+        help="auto, none, or of shift, flip, light, erase, roll, mask, jitter, stretch, amplify, mixup.",
+        rich_help_panel=_WHAT,
+    ),
 ]
 Macs = Annotated[int | None, typer.Option("--macs", help="Most executed MACs.", rich_help_panel=_LIMITS)]
 Cycles = Annotated[int | None, typer.Option("--cycles", help="Most estimated cycles.", rich_help_panel=_LIMITS)]
@@ -54,6 +58,10 @@ FineSteps = Annotated[
 ]
 Finalists = Annotated[
     int | None, typer.Option("--finalists", help="Networks trained on and compiled.", rich_help_panel=_HOW)
+]
+Recipe = Annotated[
+    str,
+    typer.Option("--recipe", metavar="sandwich|sortednet", help="How the supernet is trained.", rich_help_panel=_HOW),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed finds the same networks.", rich_help_panel=_HOW)]
 Predict = Annotated[

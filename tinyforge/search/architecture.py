@@ -135,6 +135,11 @@ def block_kernel(kernel: int, stride: int) -> int:
     return max(kernel, 3) if stride > 1 else kernel
 
 
+def classifier_name(head: int) -> str:
+    """Networks without a head classify other features than those with one, so they have a classifier of their own."""
+    return "classifier" if head else "direct_classifier"
+
+
 def architecture(space: SearchSpace, candidate: Candidate, data_shape: Sequence[int], classes: int) -> Architecture:
     """The layers of ``candidate`` for samples of ``data_shape`` (rows, columns, channels)."""
     values = gene_values(space, candidate)
@@ -146,7 +151,7 @@ def architecture(space: SearchSpace, candidate: Candidate, data_shape: Sequence[
     if values[HEAD]:
         net.conv("head", "conv", values[HEAD], 1, 1)
     net.mean("pool")
-    net.layers.append(Layer("classifier", "dense", ("pool",), (1, 1, classes), normalised=False))
+    net.layers.append(Layer(classifier_name(values[HEAD]), "dense", ("pool",), (1, 1, classes), normalised=False))
     return Architecture(shape, tuple(net.layers))
 
 
@@ -167,13 +172,13 @@ def _block(net: _Builder, space: SearchSpace, values: dict[str, int], i: int, j:
         return
     hidden = taken * values[f"{name}.expand"]
     # What works on unexpanded channels has weights of its own: in a supernet the two would spoil each other.
-    spatial, project = ("spatial", "project") if hidden != taken else ("direct", "direct_project")
+    spatial, prefix = ("spatial", "") if hidden != taken else ("direct", "direct_")
     if hidden != taken:
         net.conv(f"{name}.expand", "conv", hidden, 1, 1)
     net.conv(f"{name}.{spatial}", "depthwise", hidden, kernel, stride)
     if values[f"stage{i}.squeeze"]:
-        net.squeeze(f"{name}.squeeze")
-    net.conv(f"{name}.{project}", "conv", width, 1, 1, "relu6" if stage.block == "dsconv" else "")
+        net.squeeze(f"{name}.{prefix}squeeze")
+    net.conv(f"{name}.{prefix}project", "conv", width, 1, 1, "relu6" if stage.block == "dsconv" else "")
     if stage.block == "mbconv" and j > 0:
         net.add(f"{name}.add", before)
 
@@ -197,11 +202,11 @@ def all_layers(space: SearchSpace, data_shape: Sequence[int], classes: int) -> d
     """Every layer that any candidate has, at its largest, with the shape of its weights (empty where it has none)."""
     found: dict[str, tuple[Layer, tuple[int, ...]]] = {}
     largest = gene_values(space, extreme(space, -1))
-    unexpanded = {
-        name: min(gene.choices) if name.endswith(".expand") else largest[name]
+    least = {
+        name: min(gene.choices) if name == HEAD or name.endswith(".expand") else largest[name]
         for name, gene in ((gene.name, gene) for gene in space.genes)
     }
-    for values in (largest, unexpanded):
+    for values in (largest, least):
         network = architecture(space, make_candidate(space, list(values.values())), data_shape, classes)
         for layer in network.layers:
             found.setdefault(layer.name, (layer, network.weight_shape(layer)))

@@ -8,10 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyforge.errors import UsageError
+from tinyforge.ir.types import Array
 
 Floats = npt.NDArray[np.float32]
 
 Augment = Callable[[Floats, np.random.Generator], Floats]
+AugmentBatch = Callable[[Floats, Floats, np.random.Generator], tuple[Floats, Floats]]
+"""Of samples and their labels (n, classes)."""
 
 
 def shift(x: Floats, rng: np.random.Generator) -> Floats:
@@ -71,6 +74,22 @@ def jitter(x: Floats, rng: np.random.Generator) -> Floats:
     return np.asarray(x * scale + 0.05 * rng.standard_normal(x.shape), np.float32)
 
 
+def stretch(x: Floats, rng: np.random.Generator) -> Floats:
+    """Faster or slower by up to a fifth about a random moment; what comes in repeats the edge."""
+    steps = x.shape[1]
+    speed, centre = rng.uniform(0.8, 1.25, (len(x), 1)), rng.uniform(0, steps - 1, (len(x), 1))
+    at = np.clip(centre + (np.arange(steps) - centre) * speed, 0, steps - 1)
+    low = np.minimum(at.astype(int), max(steps - 2, 0))
+    part = (at - low)[:, :, None, None]
+    rows = np.arange(len(x))[:, None]
+    return np.asarray(x[rows, low] * (1 - part) + x[rows, np.minimum(low + 1, steps - 1)] * part, np.float32)
+
+
+def amplify(x: Floats, rng: np.random.Generator) -> Floats:
+    """The whole sample stronger or weaker by up to three tenths."""
+    return np.asarray(x * rng.uniform(0.7, 1.3, (len(x), 1, 1, 1)), np.float32)
+
+
 STEPS: dict[str, Augment] = {
     "shift": shift,
     "flip": flip,
@@ -79,20 +98,49 @@ STEPS: dict[str, Augment] = {
     "roll": roll,
     "mask": mask,
     "jitter": jitter,
+    "stretch": stretch,
+    "amplify": amplify,
 }
-DEFAULTS = {"image": ("shift",), "spectrogram": ("roll", "mask"), "signal": ("roll", "jitter")}
+DEFAULTS = {
+    "image": ("shift",),
+    "spectrogram": ("roll", "mask"),
+    "signal": ("roll", "jitter", "stretch", "amplify"),
+}
+PHOTOS = ("shift", "flip", "erase")
+"""Of images with colours: digits and letters, which must not be mirrored, come in shades of grey."""
+MIXUP, MIXUP_ALPHA = "mixup", 0.2
+SMOOTHING = 0.1
+"""What of a label is spread over all classes."""
 
 
-def augmentation(names: str, kind: str) -> Augment:
+def soft_labels(y: Array, classes: int) -> Floats:
+    """Class indices (n,) -> smoothed labels (n, classes) float32."""
+    whole = np.eye(classes, dtype=np.float32)[y]
+    return np.asarray(whole * (1 - SMOOTHING) + SMOOTHING / classes, np.float32)
+
+
+def mixup(x: Floats, labels: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Samples and labels mixed with those of another sample, by a part of Beta(0.2, 0.2) (Zhang et al. 2018)."""
+    part = rng.beta(MIXUP_ALPHA, MIXUP_ALPHA, len(x)).astype(np.float32)
+    other = rng.permutation(len(x))
+    of_x, of_y = part[:, None, None, None], part[:, None]
+    return of_x * x + (1 - of_x) * x[other], of_y * labels + (1 - of_y) * labels[other]
+
+
+def augmentation(names: str, kind: str, channels: int) -> AugmentBatch:
     """``auto`` (by kind of data), ``none``, or names of steps with commas between. Raises UsageError."""
-    chosen = DEFAULTS[kind] if names == "auto" else tuple(n for n in names.split(",") if n and n != "none")
-    unknown = [name for name in chosen if name not in STEPS]
+    usual = PHOTOS if kind == "image" and channels == 3 else DEFAULTS[kind]
+    chosen = usual if names == "auto" else tuple(n for n in names.split(",") if n and n != "none")
+    unknown = [name for name in chosen if name not in STEPS and name != MIXUP]
     if unknown:
-        raise UsageError(f"there is no augmentation {unknown[0]!r}; choose from auto, none, {', '.join(STEPS)}")
+        raise UsageError(f"there is no augmentation {unknown[0]!r}; choose from auto, none, {', '.join(STEPS)}, mixup")
 
-    def change(x: Floats, rng: np.random.Generator) -> Floats:
+    def change(x: Floats, labels: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
         for name in chosen:
-            x = STEPS[name](x, rng)
-        return np.ascontiguousarray(x, np.float32)
+            if name == MIXUP:
+                x, labels = mixup(x, labels, rng)
+            else:
+                x = STEPS[name](x, rng)
+        return np.ascontiguousarray(x, np.float32), labels
 
     return change

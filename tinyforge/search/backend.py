@@ -13,7 +13,6 @@ from tinyforge.search.needs import missing
 def tensorflow(threads: int | None = None) -> Any:
     """The module; the first call decides on the number of threads. Raises ToolMissing."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its sums depend on the machine
     try:
         import tensorflow as tf
     except ImportError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,12 @@ class Evaluator:
         self.calibration = [data.scaling.apply(data.train.x[part]) for part in _parts(chosen, 64)]
         held = data.validation
         self.held = held if most is None or most >= len(held) else held.take(rng.permutation(len(held))[:most])
-        self._forward = net.tf.function(net.forward, reduce_retracing=True)
+        tf = net.tf
+        signature = (tf.TensorSpec((None, *data.shape)), tf.TensorSpec((len(net.space.genes),), tf.int32))
+        self._collect, self._classify = (
+            tf.function(partial(net.forward, mode=mode), input_signature=signature)
+            for mode in ("calibrate", "evaluate")
+        )
 
     def calibrate(self, candidate: Candidate) -> dict[str, Array]:
         """Mean and variance of every normalised layer of the candidate, (2, channels of the largest network)."""
@@ -33,7 +39,7 @@ class Evaluator:
         for variable in self.net.statistics.values():
             variable.assign(tf.zeros_like(variable))
         for images in self.calibration:
-            self._forward(tf.constant(images), code, "calibrate")
+            self._collect(tf.constant(images), code)
         for variable in self.net.statistics.values():
             variable.assign(variable / len(self.calibration))
         return {name: variable.numpy() for name, variable in self.net.statistics.items()}
@@ -48,7 +54,7 @@ class Evaluator:
         tf, code, found = self.net.tf, self._code(candidate), []
         for part in _parts(np.arange(len(samples)), BATCH):
             images = tf.constant(self.data.scaling.apply(samples.x[part]))
-            found.append(self._forward(images, code, "evaluate").numpy().argmax(1))
+            found.append(self._classify(images, code).numpy().argmax(1))
         return np.concatenate(found)
 
     def _code(self, candidate: Candidate) -> Any:

@@ -11,11 +11,11 @@ import numpy as np
 
 from tinyforge.ir.types import Array
 from tinyforge.search.architecture import Architecture
-from tinyforge.search.augment import augmentation
+from tinyforge.search.augment import augmentation, soft_labels
 from tinyforge.search.backend import tensorflow
 from tinyforge.search.dataset import Dataset, Floats, Samples, resized
 from tinyforge.search.keras_model import accuracy, build_model, convert_int8, set_weights
-from tinyforge.search.train import SMOOTHING, Report
+from tinyforge.search.train import Report
 
 RATE = 2e-3
 
@@ -77,16 +77,16 @@ def _fine_tune(
 ) -> None:
     """Adam with a cosine rate; label smoothing as for the supernet."""
     keras = tensorflow().keras
-    change = augmentation(augment, data.kind)
+    change = augmentation(augment, data.kind, data.shape[2])
     x, y = network_input(data, data.train, architecture), data.train.y
-    targets = np.eye(len(data.classes), dtype=np.float32)[y] * (1 - SMOOTHING) + SMOOTHING / len(data.classes)
+    targets = soft_labels(y, len(data.classes))
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     steps = epochs * math.ceil(len(y) / batch)
     model.compile(keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(RATE, steps), 1e-4), loss)
     for epoch in range(epochs):
         rng = np.random.default_rng([seed, 53, epoch])
         order = rng.permutation(len(y))
-        model.fit(change(x[order], rng), targets[order], batch_size=batch, shuffle=False, verbose=0)
+        model.fit(*change(x[order], targets[order], rng), batch_size=batch, shuffle=False, verbose=0)
         tell("training a finalist", epoch + 1, epochs)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from tinyforge.errors import UsageError
 from tinyforge.search.dataset import Dataset
 from tinyforge.search.feasibility import check_objectives
+from tinyforge.search.recipes import RECIPES
 
 SETTINGS = "search.json"
 
@@ -68,6 +69,7 @@ class SearchSettings:
     augment: str = "auto"
     predictor: str = "auto"
     warm_up: str = "off"
+    recipe: str = RECIPES[0]
     seed: int = 0
     evaluations: int | None = None
     steps: int | None = None
@@ -77,6 +79,8 @@ class SearchSettings:
     def __post_init__(self) -> None:
         if self.budget not in BUDGETS:
             raise UsageError(f"--budget {self.budget} is not known; choose one of: {', '.join(BUDGETS)}")
+        if self.recipe not in RECIPES:
+            raise UsageError(f"--recipe {self.recipe} is not known; choose one of: {', '.join(RECIPES)}")
         for name in ("evaluations", "steps", "fine_steps", "finalists", "macs", "cycles"):
             value = getattr(self, name)
             if value is not None and value < 1:

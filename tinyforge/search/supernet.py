@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinyforge.ir.types import Array
-from tinyforge.search.architecture import SQUEEZE, Layer, all_layers, block_kernel
+from tinyforge.search.architecture import SQUEEZE, Layer, all_layers, block_kernel, classifier_name
 from tinyforge.search.backend import tensorflow
 from tinyforge.search.space import CHANNELS, HEAD, RESOLUTION, STEM, SearchSpace
 
@@ -95,10 +95,8 @@ class Supernet:
         for i, stage in enumerate(self.space.stages):
             for j in range(stage.most_blocks):
                 run.x = self._when(run, f"stage{i}.depth", j, partial(self._block, i=i, j=j))
-        run.x = self._when(run, HEAD, 0, self._head)
-        features = self.tf.reduce_mean(run.x, (1, 2))
-        kernel = self.variables["classifier/kernel"][: self.tf.shape(features)[1]]
-        return self.tf.matmul(features, kernel) + self.variables["classifier/bias"]
+        classify, direct = (partial(self._classify, name=classifier_name(head)) for head in (1, 0))
+        return self._when(run, HEAD, 0, lambda inner: classify(self._head(inner)), direct)
 
     def _gene(self, code: Any, name: str) -> Any:
         """The gene's value: a number where there is no choice, else a scalar tensor."""
@@ -129,9 +127,14 @@ class Supernet:
             sizes = [self.tf.round(size * side / max(rows, cols)) for size in (rows, cols)]
             run.x = self.tf.image.resize(run.x, self.tf.cast(self.tf.maximum(sizes, 1.0), self.tf.int32))
 
-    def _head(self, run: _Pass) -> Any:
+    def _head(self, run: _Pass) -> _Pass:
         self._conv(run, "head", self._gene(run.code, HEAD), 1, 1)
-        return run.x
+        return run
+
+    def _classify(self, run: _Pass, name: str) -> Any:
+        features = self.tf.reduce_mean(run.x, (1, 2))
+        kernel = self.variables[f"{name}/kernel"][: self.tf.shape(features)[1]]
+        return self.tf.matmul(features, kernel) + self.variables[f"{name}/bias"]
 
     def _block(self, run: _Pass, i: int, j: int) -> Any:
         stage, name = self.space.stages[i], f"stage{i}.{j}"
@@ -149,11 +152,11 @@ class Supernet:
         if expanded:
             hidden = self.tf.shape(run.x)[3] * self._gene(run.code, f"{name}.expand")
             self._conv(run, f"{name}.expand", hidden, 1, 1)
-        spatial, project = ("spatial", "project") if expanded else ("direct", "direct_project")
+        spatial, prefix = ("spatial", "") if expanded else ("direct", "direct_")
         self._depthwise(run, f"{name}.{spatial}", kernel, stage.stride if j == 0 else 1)
-        run.x = self._when(run, f"stage{i}.squeeze", 0, partial(self._squeeze, name=f"{name}.squeeze"))
+        run.x = self._when(run, f"stage{i}.squeeze", 0, partial(self._squeeze, name=f"{name}.{prefix}squeeze"))
         activation = "relu6" if stage.block == "dsconv" else ""
-        self._conv(run, f"{name}.{project}", self._gene(run.code, f"stage{i}.width"), 1, 1, activation)
+        self._conv(run, f"{name}.{prefix}project", self._gene(run.code, f"stage{i}.width"), 1, 1, activation)
         return run.x
 
     def _kernel(self, code: Any, name: str, stride: int) -> Any:
@@ -206,14 +209,21 @@ class Supernet:
     def _normalise(self, run: _Pass, name: str, activation: str) -> None:
         channels = self.tf.shape(run.x)[3]
         gamma, beta = (self.variables[f"{name}/{part}"][:channels] for part in ("gamma", "beta"))
-        if run.mode == "evaluate":
-            mean, variance = self.tf.unstack(self.statistics[name][:, :channels])
+        if run.mode == "train":
+            # The fused operator takes half the time of the sum below, with its gradient.
+            run.x, _, _ = self.tf.compat.v1.nn.fused_batch_norm(run.x, gamma, beta, epsilon=EPSILON)
         else:
-            mean, variance = self.tf.nn.moments(run.x, (0, 1, 2))
-        if run.mode == "calibrate":
-            missing = self.statistics[name].shape[1] - channels
-            self.statistics[name].assign_add(self.tf.pad(self.tf.stack([mean, variance]), [[0, 0], [0, missing]]))
-        scale = gamma * self.tf.math.rsqrt(variance + EPSILON)
-        run.x = run.x * scale + (beta - mean * scale)
+            mean, variance = self._moments(run, name, channels)
+            scale = gamma * self.tf.math.rsqrt(variance + EPSILON)
+            run.x = run.x * scale + (beta - mean * scale)
         if activation == "relu6":
             run.x = self.tf.nn.relu6(run.x)
+
+    def _moments(self, run: _Pass, name: str, channels: Any) -> Any:
+        """Mean and variance of each channel: of this batch, which are added up too, or those calibrated before."""
+        if run.mode == "evaluate":
+            return self.tf.unstack(self.statistics[name][:, :channels])
+        mean, variance = self.tf.nn.moments(run.x, (0, 1, 2))
+        missing = self.statistics[name].shape[1] - channels
+        self.statistics[name].assign_add(self.tf.pad(self.tf.stack([mean, variance]), [[0, 0], [0, missing]]))
+        return mean, variance

@@ -1,28 +1,27 @@
-"""Training of the supernet: sandwich rule with in-place distillation, a checkpoint after every epoch.
+"""Training of the supernet, with a checkpoint after every epoch.
 
-Each step trains the largest network on the labels, then the smallest and random ones on the largest one's answers.
-What an epoch does follows from the seed and its number alone, so a run that is continued ends as one that was not
-interrupted.
+First the largest network alone, then channels are sorted, then sub-networks by a recipe (see ``recipes``). What an
+epoch does follows from the seed and its number alone, so a run that is continued ends as one that was not interrupted.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from tinyforge.ir.types import Array
-from tinyforge.search.augment import augmentation
+from tinyforge.search.augment import augmentation, soft_labels
+from tinyforge.search.channel_order import channel_groups, moved, sorted_channels
 from tinyforge.search.dataset import Dataset
 from tinyforge.search.files import load_arrays, save_arrays
-from tinyforge.search.space import Candidate, extreme, random_candidate
+from tinyforge.search.recipes import SAMPLERS, Recipe
+from tinyforge.search.space import Candidate, extreme
 from tinyforge.search.supernet import Supernet
 
-SMOOTHING = 0.1
 CHECKPOINT = "supernet.npz"
 
 
@@ -32,46 +31,46 @@ class Report(Protocol):
     def __call__(self, what: str, done: int = 0, total: int = 0) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How the supernet is trained. randoms: random sub-networks a step, beside the largest and the smallest."""
-
-    epochs: int
-    batch: int = 64
-    rate: float = 4e-3
-    decay: float = 1e-4
-    randoms: int = 2
-    augment: str = "auto"
-
-
 class Trainer:
     """A supernet with its optimiser (Adam, decoupled weight decay, cosine rate)."""
 
     def __init__(self, net: Supernet, data: Dataset, recipe: Recipe, seed: int) -> None:
         self.net, self.data, self.recipe, self.seed = net, data, recipe, seed
-        self.tf = net.tf
+        self.tf = tf = net.tf
         zeros = {n: np.zeros(v.shape, np.float32) for n, v in net.variables.items()}
-        self.first = {n: self.tf.Variable(z) for n, z in zeros.items()}
-        self.second = {n: self.tf.Variable(z) for n, z in zeros.items()}
-        self.sums = {n: self.tf.Variable(z) for n, z in zeros.items()}
-        self.epoch = 0
-        self.augment = augmentation(recipe.augment, data.kind)
-        self._gradients = self.tf.function(self._add_gradients, reduce_retracing=True)
-        self._apply = self.tf.function(self._update)
+        self.first = {n: tf.Variable(z) for n, z in zeros.items()}
+        self.second = {n: tf.Variable(z) for n, z in zeros.items()}
+        self.sums = {n: tf.Variable(z) for n, z in zeros.items()}
+        self.epoch = self.updates = 0
+        self.augment = augmentation(recipe.augment, data.kind, data.shape[2])
+        signature = (
+            tf.TensorSpec((None, *data.shape)),
+            tf.TensorSpec((None, len(data.classes))),
+            tf.TensorSpec((len(net.space.genes),), tf.int32),
+        )
+        self._gradients = tf.function(self._add_gradients, input_signature=signature)
+        self._apply = tf.function(self._update, input_signature=(tf.TensorSpec(()),) * 3)
 
     @property
     def steps(self) -> int:
         """Steps of an epoch."""
         return max(1, math.ceil(len(self.data.train) / self.recipe.batch))
 
+    @property
+    def traces(self) -> int:
+        """How often the network was traced: once, whatever the sub-networks."""
+        return int(self._gradients.experimental_get_tracing_count())
+
     def run(self, folder: Path, tell: Report) -> None:
         """Train until the last epoch, from the checkpoint in ``folder`` where there is one."""
         self.restore(folder)
         total = self.recipe.epochs * self.steps
         while self.epoch < self.recipe.epochs:
-            for step, (x, y) in enumerate(self._batches()):
+            if self.epoch and self.epoch == self.recipe.first_epochs:
+                self.sort_channels()
+            for step, (x, targets) in enumerate(self._batches()):
                 done = self.epoch * self.steps + step
-                self._step(x, y, done, total)
+                self._step(x, targets, done, total)
                 tell("training the supernet", done + 1, total)
             self.epoch += 1
             self.save(folder)
@@ -81,26 +80,33 @@ class Trainer:
         order = rng.permutation(len(self.data.train))
         for start in range(0, len(order), self.recipe.batch):
             part = self.data.train.take(order[start : start + self.recipe.batch])
-            yield self.augment(self.data.scaling.apply(part.x), rng), part.y
+            targets = soft_labels(part.y, len(self.data.classes))
+            yield self.augment(self.data.scaling.apply(part.x), targets, rng)
 
     def subnets(self, step: int) -> list[Candidate]:
-        """The largest, the smallest, and random ones."""
+        """The networks of a step."""
+        if step < self.recipe.first_epochs * self.steps:
+            return [extreme(self.net.space, -1)]
         rng = np.random.default_rng([self.seed, 37, step])
-        space = self.net.space
-        randoms = [random_candidate(space, rng) for _ in range(self.recipe.randoms)]
-        return [extreme(space, -1), extreme(space, 0), *randoms]
+        return SAMPLERS[self.recipe.method](self.net.space, rng, self.recipe.subnets)
 
-    def _step(self, x: Array, y: Array, step: int, total: int) -> None:
-        tf = self.tf
-        images, labels = tf.constant(x), tf.one_hot(y, len(self.data.classes))
-        targets = labels * (1 - SMOOTHING) + SMOOTHING / len(self.data.classes)
+    def _step(self, x: Array, labels: Array, step: int, total: int) -> None:
+        tf, rate = self.tf, self.recipe.rate_at(step, total)
+        images, targets = tf.constant(x), tf.constant(labels)
         chosen = self.subnets(step)
         for number, candidate in enumerate(chosen):
             logits = self._gradients(images, targets, tf.constant(candidate.values, tf.int32))
-            if number == 0:
+            if number == 0 and self.recipe.distils:
                 targets = tf.nn.softmax(logits)
-        rate = self.recipe.rate * 0.5 * (1 + math.cos(math.pi * step / total)) * min(1.0, (step + 1) / 20)
-        self._apply(tf.constant(rate, tf.float32), tf.constant(float(step + 1)), tf.constant(float(len(chosen))))
+            if not self.recipe.accumulates:
+                self._advance(rate, 1)
+        if self.recipe.accumulates:
+            self._advance(rate, len(chosen))
+
+    def _advance(self, rate: float, count: int) -> None:
+        """One update by the mean of ``count`` networks' gradients."""
+        self.updates += 1
+        self._apply(*(self.tf.constant(float(v)) for v in (rate, self.updates, count)))
 
     def _add_gradients(self, images: Any, targets: Any, code: Any) -> Any:
         """Adds a sub-network's gradients to ``sums``; its logits."""
@@ -125,11 +131,19 @@ class Trainer:
             variable.assign_sub(rate * (move + decay))
             self.sums[name].assign(tf.zeros_like(self.sums[name]))
 
+    def sort_channels(self) -> None:
+        """The channels with the largest L1 norms first; the largest network computes what it did before."""
+        groups = channel_groups(self.net.space)
+        orders = sorted_channels({n: v.numpy() for n, v in self.net.variables.items()}, groups)
+        for part in (self.net.variables, self.first, self.second):
+            for name, array in moved({n: v.numpy() for n, v in part.items()}, groups, orders):
+                part[name].assign(array)
+
     def save(self, folder: Path) -> None:
         """Weights, optimiser and epoch, in one file that is never half written."""
         parts = {"w": self.net.variables, "m": self.first, "v": self.second}
         arrays = {f"{key}:{n}": v.numpy() for key, part in parts.items() for n, v in part.items()}
-        save_arrays(folder / CHECKPOINT, {**arrays, "epoch": np.asarray(self.epoch)})
+        save_arrays(folder / CHECKPOINT, {**arrays, "epoch": np.asarray([self.epoch, self.updates])})
 
     def restore(self, folder: Path) -> None:
         """What ``save`` wrote, where it did."""
@@ -140,4 +154,4 @@ class Trainer:
         for key, part in (("w", self.net.variables), ("m", self.first), ("v", self.second)):
             for name, variable in part.items():
                 variable.assign(arrays[f"{key}:{name}"])
-        self.epoch = int(arrays["epoch"])
+        self.epoch, self.updates = (int(n) for n in arrays["epoch"])
