@@ -52,9 +52,9 @@ def _inverted(name: str, before: str, after: str) -> Groups:
     return found
 
 
-def importance(weights: Mapping[str, Array], groups: Groups) -> dict[str, Array]:
+def importance(weights: Mapping[str, Array], groups: Groups) -> dict[str, npt.NDArray[np.float64]]:
     """Group -> L1 norm of what the next layers make of each channel: sums of |kernel| over all that read it."""
-    found: dict[str, Array] = {}
+    found: dict[str, npt.NDArray[np.float64]] = {}
     for name, (taken, made) in groups.items():
         kernel = weights.get(f"{name}/kernel")
         if kernel is None or not taken or taken == made:
@@ -66,7 +66,8 @@ def importance(weights: Mapping[str, Array], groups: Groups) -> dict[str, Array]
 
 def sorted_channels(weights: Mapping[str, Array], groups: Groups) -> dict[str, Order]:
     """Group -> its channels by falling importance; equal ones stay as they are."""
-    return {group: np.argsort(-norms, kind="stable") for group, norms in importance(weights, groups).items()}
+    norms = importance(weights, groups)
+    return {group: np.argsort(np.negative(norm), kind="stable") for group, norm in norms.items()}
 
 
 def moved(arrays: Mapping[str, Array], groups: Groups, orders: Mapping[str, Order]) -> Iterator[tuple[str, Array]]:
