@@ -130,7 +130,11 @@ def resettable(board: Board, flash: Path, emulator: str) -> Iterator[ResettableB
     """Boot `flash` on an emulated board with a reset button."""
     with ExitStack() as stack:
         if emulator == "unicorn":
-            yield UnicornBoard(board, flash, stack)
+            unicorn = UnicornBoard(board, flash, stack)
+            try:
+                yield unicorn
+            finally:
+                unicorn.close()
             return
         ports = [_free_port(), _free_port()]
         command = qemu_command(board, flash, f"tcp:127.0.0.1:{ports[0]},server=on,wait=off,nodelay=on")

@@ -4,7 +4,9 @@ flash needs them. Written from Espressif's serial protocol page; SLIP frames, on
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import operator
 import socket
 import struct
 import threading
@@ -20,6 +22,7 @@ DEFL_BEGIN, DEFL_DATA, DEFL_END, MD5, SECURITY_INFO = 0x10, 0x11, 0x12, 0x13, 0x
 SPI_W0 = 0x60002058
 _FLASH_ID = 0x001640EF  # a 4 MiB chip
 SECTOR = 4096
+_BAD_CHECKSUM = 7
 
 
 class EspRom:
@@ -109,11 +112,12 @@ class EspRom:
             SECURITY_INFO: lambda: (0, struct.pack("<IB7BII", 0, 0, *[0] * 7, self.chip_id, 0), 0),
             BEGIN: lambda: self._begin(words[0], words[3]),
             DEFL_BEGIN: lambda: self._begin(words[0], words[3]),
+            MEM_DATA: lambda: (0, b"", 0 if _checksum(body[16:]) == check & 0xFF else _BAD_CHECKSUM),
             DATA: lambda: self._data(body[16:], check, lambda data: data),
             DEFL_DATA: lambda: self._data(body[16:], check, self.inflate.decompress),
             MD5: lambda: (0, self._md5(words[0], words[1]), 0),
         }
-        known = (WRITE_REG, PARAMS, ATTACH, BAUD, MEM_BEGIN, MEM_DATA, MEM_END, FINISH, DEFL_END)
+        known = (WRITE_REG, PARAMS, ATTACH, BAUD, MEM_BEGIN, MEM_END, FINISH, DEFL_END)
         if command == SYNC:
             return 0 if self.stub else 0x20120707, b"", 0
         if command in handlers:
@@ -129,11 +133,8 @@ class EspRom:
         return 0, b"", 0
 
     def _data(self, data: bytes, check: int, expand: Callable[[bytes], bytes]) -> tuple[int, bytes, int]:
-        checksum = 0xEF
-        for byte in data:
-            checksum ^= byte
-        if checksum != check & 0xFF:
-            return 0, b"", 7
+        if _checksum(data) != check & 0xFF:
+            return 0, b"", _BAD_CHECKSUM
         written = expand(data)
         self.flash.program(self.offset, written)
         self.offset += len(written)
@@ -142,3 +143,8 @@ class EspRom:
     def _md5(self, offset: int, size: int) -> bytes:
         digest = hashlib.md5(bytes(self.flash.data[offset : offset + size]))
         return digest.digest() if self.stub else digest.hexdigest().encode()
+
+
+def _checksum(data: bytes) -> int:
+    """Of a packet's data: all bytes and 0xEF in exclusive or."""
+    return functools.reduce(operator.xor, data, 0xEF)

@@ -13,7 +13,10 @@ from tinyforge.errors import DeviceError
 
 _DETAILS = "DETAILS.TXT"
 _FAILURE = "FAIL.TXT"
-_PATIENCE_S = 5.0
+# The probe's firmwares take some seconds to show the drive again.
+_PATIENCE_S = 8.0
+_LOOK_S = 0.05
+_LABELS = ("NODE_", "NOD_", "DIS_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +50,30 @@ class StlinkDriveFlasher:
         path.write_bytes(content)
         commands = self.commands(job)
         copy_to_drive(content, drive, path.name)
-        self._watch(drive, job)
+        self._watch(drive, path.name, job)
         return FlashReport(self.name, job.board.name, str(drive), len(content), False, commands)
 
-    def _watch(self, drive: Path, job: FlashJob) -> None:
-        """The drive comes again after programming, with FAIL.TXT where it went wrong."""
+    def _watch(self, drive: Path, copied: str, job: FlashJob) -> None:
+        """The drive comes again after programming, without the file, and with FAIL.TXT where it went wrong."""
         deadline = time.monotonic() + self.patience_s
+        there = False
         while time.monotonic() < deadline:
+            there = (drive / _DETAILS).is_file()
+            taken = there and not (drive / copied).exists()
             said = read_text(drive / _FAILURE).strip()
             if said:
                 raise DeviceError(
                     f"the ST-Link could not write {job.board.name}: {said}; unplug and connect it again, update its "
                     "firmware (docs/flashing/troubleshooting.md), or use --method openocd"
                 )
-            time.sleep(0.1)
+            if taken:
+                return
+            time.sleep(_LOOK_S)
+        if not there:
+            raise DeviceError(
+                f"{drive} did not come back: was {job.board.name} unplugged? Connect it again and repeat; where drives "
+                "are not mounted by themselves, tinyforge run --on board tells what the board holds"
+            )
 
 
 def find_drive(job: FlashJob) -> Path | None:
@@ -69,6 +82,9 @@ def find_drive(job: FlashJob) -> Path | None:
         named = Path(job.port)
         if not (named / _DETAILS).is_file():
             raise DeviceError(f"{named} has no {_DETAILS}: it is no ST-Link drive")
+        label = job.board.tools.volume
+        if label and named.name.startswith(_LABELS) and not named.name.startswith(label):
+            raise DeviceError(f"{named} is the drive of another board, that of {job.board.name} is {label}")
         return named
     label = job.board.tools.volume
     fitting = [drive for drive in mounted_drives() if drive.name == label and (drive / _DETAILS).is_file()]
