@@ -78,22 +78,70 @@ def _over_banks(
     largest: Buffer | None = None
     for _ in range(TRIES):
         found, refusal = _within(graph, calls, limit, options, where)
+        if found is None and limit == most:
+            return refusal
         if found is None or (one is not None and found.estimated_cycles >= one.estimated_cycles):
-            return refusal if limit == most else _no_cut(graph, rooms, where, missed, largest)
-        plan = plan_in_banks(found.graph, found.schedule, found.calls or calls, rooms, most)
-        if plan is not None:
-            planned = _planned(found, calls, plan)
-            return replace(planned, proven_optimal=found.proven_optimal and plan.proven_optimal)
+            break
+        cut = _cut(found, calls, rooms, most)
+        if cut is not None:
+            return cut
         missed, largest = found.arena_bytes, max(found.plan.timeline, key=lambda b: b.nbytes)
         limit = missed - max(64, int(_STEP * missed))
-    return _no_cut(graph, rooms, where, missed, largest)
+    if options.objective == "sram" and missed:
+        larger = _larger(graph, calls, rooms, (missed, most), options, where)
+        if larger is not None:
+            return larger
+    return _no_cut(graph, rooms, where, missed, largest, options)
 
 
-def _no_cut(graph: Graph, rooms: Sequence[BankRoom], where: str, missed: int, largest: Buffer | None) -> DoesNotFit:
+def _cut(
+    found: ScheduleResult, calls: Sequence[KernelCall], rooms: Sequence[BankRoom], most: int
+) -> ScheduleResult | None:
+    """The schedule with its buffers dealt to the banks; None where no way was found."""
+    plan = plan_in_banks(found.graph, found.schedule, found.calls or calls, rooms, most)
+    if plan is None:
+        return None
+    banks = ", ".join(f"{part.used_bytes:,} B in {part.bank}" for part in plan.parts)
+    reason = f"cut between buffers into banks it takes {plan.arena_bytes:,} B ({banks}): none overlap across banks"
+    planned = _planned(found, calls, plan)
+    proven = found.proven_optimal and plan.proven_optimal
+    return replace(planned, proven_optimal=proven, explanation=(*found.explanation, reason))
+
+
+def _larger(
+    graph: Graph,
+    calls: Sequence[KernelCall],
+    rooms: Sequence[BankRoom],
+    sizes: tuple[int, int],
+    options: Options,
+    where: str,
+) -> ScheduleResult | None:
+    """Where the smallest schedule cannot be cut, the first that can of those that fit more and more bytes, from the
+    first of ``sizes`` to the second: other buffers, none of which may be as large."""
+    faster = replace(options, objective="balanced", max_mac_factor=options.factor)
+    low, high = sizes
+    seen = set()
+    for step in range(1, TRIES + 1):
+        found, _ = _within(graph, calls, low + (high - low) * step // TRIES, faster, where)
+        if found is None or found.schedule in seen:
+            continue
+        seen.add(found.schedule)
+        cut = _cut(found, calls, rooms, high)
+        if cut is not None:
+            return replace(cut, proven_optimal=False)
+    return None
+
+
+def _no_cut(
+    graph: Graph, rooms: Sequence[BankRoom], where: str, missed: int, largest: Buffer | None, options: Options
+) -> DoesNotFit:
     """``missed``: bytes of the smallest schedule that was tried; ``largest``: its largest buffer."""
     banks = ", ".join(f"{room.name} {room.room_bytes:,} B" for room in rooms)
     buffer = f"; its largest buffer has {largest.nbytes:,} B" if largest else ""
+    hints = ["--schedule auto"] if options.schedule != "auto" else []
+    hints += ["--objective sram"] if options.objective != "sram" else ["a higher --max-mac-factor"]
+    hints += ["--input rows"] if options.input != "rows" else []
     return DoesNotFit(
         f"{graph.name}: needs {missed:,} B of SRAM, and no way was found to cut it between buffers into the banks of "
-        f"{where} (free for a model: {banks}{buffer}); try --objective sram, --input rows, or a board with larger banks"
+        f"{where} (free for a model: {banks}{buffer}); try {', '.join(hints)}, or a board with larger banks"
     )
