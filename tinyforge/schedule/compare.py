@@ -43,7 +43,7 @@ FAMILIES = (
     Family("rows, 1.05x", Options("sram", "auto", 1.05, "rows")),
     Family("rows, 1.25x, any speed", Options("sram", "auto", 1.25, "rows", max_cycle_factor=_ANY_SPEED)),
 )
-"""Those of other tools are restrictions of ours, with our kernels and our planner (``schedule.patches``)."""
+"""Those of other tools are restrictions of ours, with our kernels and our planner (``schedule.families``)."""
 
 
 def parts_at_peak(timeline: Sequence[Buffer], step: int) -> tuple[int, ...]:
@@ -63,10 +63,7 @@ def plan_in_style(graph: Graph, calls: Sequence[KernelCall], style: str) -> Memo
         blocks = tuple(replace(b, size=-(-b.size // TFLM_ALIGN) * TFLM_ALIGN) for b in demand.blocks)
         return _packed(replace(demand, blocks=blocks, overlaps={}))
     in_place = [i for i, node in enumerate(graph.nodes) if _by_planes(graph, i)]
-    planes = dict.fromkeys(in_place, 0)
-    for i in in_place:
-        height, width, _ = graph.outs(graph.nodes[i])[0].type.hwc
-        planes[i] = height * width
+    planes = {i: _plane_bytes(graph, i) for i in in_place}
     calls = [replace(call, scratch_bytes=planes.get(i, call.scratch_bytes)) for i, call in enumerate(calls)]
     demand = make_demand(graph, layerwise(graph), calls, share=True)
     shared = {
@@ -83,6 +80,12 @@ def _by_planes(graph: Graph, node: int) -> bool:
     op = graph.nodes[node].op
     ins, outs = graph.ins(graph.nodes[node]), graph.outs(graph.nodes[node])
     return isinstance(op, DepthwiseConv2D) and ins[0].type.hwc == outs[0].type.hwc
+
+
+def _plane_bytes(graph: Graph, node: int) -> int:
+    """One channel of the node's output."""
+    height, width, _ = graph.outs(graph.nodes[node])[0].type.hwc
+    return height * width
 
 
 def _packed(demand: Demand) -> MemoryPlan:

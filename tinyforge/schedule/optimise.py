@@ -16,6 +16,7 @@ from tinyforge.memory.plan import plan_memory
 from tinyforge.ops.stage_windows import executed_macs, walk_stage
 from tinyforge.schedule.estimate import Costs, stage_estimates
 from tinyforge.schedule.explain import explain, refusal, too_slow
+from tinyforge.schedule.families import FAMILIES, family_edges
 from tinyforge.schedule.fast import Fast, wire_graph
 from tinyforge.schedule.fast_answer import as_path, fast_answer
 from tinyforge.schedule.kernels import Kernels, fitted, kernels
@@ -32,7 +33,6 @@ from tinyforge.schedule.network import (
     within,
 )
 from tinyforge.schedule.options import OBJECTIVES, SCHEDULES, Options, Planned, ScheduleResult, StageCost
-from tinyforge.schedule.patches import FAMILIES, family_edges
 from tinyforge.schedule.space import Space, make_space
 from tinyforge.schedule.stage_cost import Limits
 

@@ -12,6 +12,7 @@ What no block covers runs layer by layer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from tinyforge.schedule.network import CHUNKS, ROWS, Edges, layer_edges, make_edges
 from tinyforge.schedule.options import Options
@@ -49,13 +50,13 @@ def _ending(space: Space, last: int, family: str, limits: Limits) -> Iterator[Ed
         return
     height, width = space.height[end.domain], space.width[end.domain]
     if family == "msf":
-        yield from stage_edges(space, last, 1, 1, _with(limits, lines=False))
+        yield from stage_edges(space, last, 1, 1, replace(limits, lines=False))
         return
     if family == "stream":
-        kinds = [_with(limits, recompute=False), _with(limits, lines=False)]
+        kinds = [replace(limits, recompute=False), replace(limits, lines=False)]
         grid: Grid = {(h, w or width) for h in (*ROWS, *_parts(height)) for w in (*CHUNKS, *_parts(width))}
     else:
-        kinds = [] if end.reduces else [_with(limits, caches=False)]
+        kinds = [] if end.reduces else [replace(limits, caches=False)]
         grid = ((h, w) for h in _parts(height) for w in (*_parts(width), width))
     for patch_h, patch_w in sorted(grid):
         for kind in kinds:
@@ -65,7 +66,3 @@ def _ending(space: Space, last: int, family: str, limits: Limits) -> Iterator[Ed
 def _parts(extent: int) -> tuple[int, ...]:
     """Sizes of patches that cut an axis into 2 to MOST_PATCHES."""
     return tuple(sorted({-(-extent // n) for n in range(2, MOST_PATCHES + 1)}))
-
-
-def _with(limits: Limits, *, caches: bool = True, lines: bool = True, recompute: bool = True) -> Limits:
-    return Limits(limits.nbytes, limits.extra_macs, recompute, limits.fed, caches, lines)
