@@ -17,7 +17,7 @@ from tinyforge.target import Board
 BYTE_FAULTS = ("flip", "drop", "duplicate", "invent")
 CHUNK_FAULTS = ("truncate", "repeat")
 _PER_CHUNK = 0.02
-_PER_RESET = 0.03
+_PER_RESET = 0.02
 
 
 class BadLine:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,9 @@ import pytest
 from tests.chips.an3155 import Stm32BootLoader
 from tests.chips.debug_port import ProbeServer, Stm32Target
 from tests.chips.esp_rom import EspRom
+from tests.chips.jtag import JtagServer
 from tests.chips.nor_flash import NorFlash
-from tinyforge.target import load_board
+from tinyforge.target import Board, load_board
 
 SHIM = Path(__file__).parents[1] / "chips" / "pty_shim"
 F412_ID = 0x10006441
@@ -51,6 +54,43 @@ def probe() -> Iterator[Callable[..., ProbeServer]]:
     yield make
     for server in made:
         server.close()
+
+
+_OPENOCD_SCRIPT = """\
+adapter driver remote_bitbang
+remote_bitbang host 127.0.0.1
+remote_bitbang port {port}
+source [find target/stm32f4x.cfg]
+reset_config none
+# remote_bitbang knows no speed, which the script's own handlers set.
+stm32f4x.cpu configure -event reset-start {{}}
+stm32f4x.cpu configure -event reset-init {{}}
+gdb_port disabled
+tcl_port disabled
+telnet_port disabled
+"""
+
+
+@dataclass
+class JtagBoard:
+    """A Nucleo-F412ZG whose probe is a JTAG cable; board: with the script that OpenOCD needs for it."""
+
+    board: Board
+    target: Stm32Target
+
+
+@pytest.fixture
+def jtag(tmp_path: Path) -> Iterator[JtagBoard]:
+    """An STM32F412 that OpenOCD reaches: its own script for the chip, another cable."""
+    if shutil.which("openocd") is None:
+        pytest.skip("no openocd")
+    board = load_board("nucleo_f412zg")
+    target = Stm32Target(NorFlash(board), F412_ID, 256 << 10)
+    server = JtagServer(target)
+    script = tmp_path / "cable.cfg"
+    script.write_text(_OPENOCD_SCRIPT.format(port=server.port))
+    yield JtagBoard(replace(board, tools=replace(board.tools, openocd_config=str(script))), target)
+    server.close()
 
 
 @pytest.fixture

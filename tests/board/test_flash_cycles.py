@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.board.conftest import JtagBoard
 from tests.board.flashing import (
     answers,
     answers_in_qemu,
@@ -67,6 +69,18 @@ def test_cycles_of_pyocd(tmp_path: Path, probe: Callable[..., ProbeServer]) -> N
         assert report.verified
         answers_in_qemu(firmware, server.target.flash.content(report.image_bytes), tmp_path)
     assert server.target.flash.problems == []
+
+
+@pytest.mark.long
+@needs_qemu
+@pytest.mark.qemu
+def test_cycles_of_openocd(tmp_path: Path, jtag: JtagBoard) -> None:
+    firmware = replace(firmware_for(tmp_path, "nucleo_f412zg"), board=jtag.board)
+    for _ in range(CYCLES):
+        report = flash_firmware(firmware, "openocd")
+        assert report.verified
+        answers_in_qemu(firmware, jtag.target.flash.content(report.image_bytes), tmp_path)
+    assert jtag.target.flash.problems == []
 
 
 @pytest.mark.long

@@ -11,11 +11,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.board.conftest import F412_ID
+from tests.board.conftest import F412_ID, JtagBoard
 from tests.board.flashing import (
     answers,
     answers_in_qemu,
@@ -127,9 +128,55 @@ def test_pyocd_faults_end_clearly_and_the_next_flash_succeeds(
     with pytest.raises(DeviceError, match=message):
         flash_firmware(firmware, "pyocd", probe=server.serial)
     assert fault != "wrong chip" or flash.data[:64] == bytes(64)
-    flash.locked, flash.operations_left, target.powered, target.idcode = False, None, True, F412_ID
-    target.controller.status = 0
+    target.power_up(F412_ID)
     report = flash_firmware(firmware, "pyocd", probe=server.serial)
+    assert flash.content(report.image_bytes) == image(firmware)
+    assert flash.problems == []
+
+
+# OpenOCD over a JTAG cable
+
+
+def for_cable(folder: Path, jtag: JtagBoard) -> Firmware:
+    return replace(firmware_for(folder, "nucleo_f412zg"), board=jtag.board)
+
+
+@needs_qemu
+@pytest.mark.qemu
+def test_openocd_writes_what_then_boots(tmp_path: Path, jtag: JtagBoard) -> None:
+    """Its own script of the chip, its own flash algorithm; other sectors are kept, option bytes never touched."""
+    firmware, flash = for_cable(tmp_path, jtag), jtag.target.flash
+    flash.data[: 16 << 10] = bytes(16 << 10)
+    flash.data[128 << 10 : 129 << 10] = b"\x5a" * 1024
+    report = flash_firmware(firmware, "openocd")
+    assert report.verified
+    assert flash.problems == []
+    assert flash.content(report.image_bytes) == image(firmware)
+    assert flash.data[128 << 10 : 129 << 10] == b"\x5a" * 1024
+    answers_in_qemu(firmware, flash.content(report.image_bytes), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "wrong chip",
+        pytest.param("locked", marks=pytest.mark.long),
+        pytest.param("power cut while erasing", marks=pytest.mark.long),
+        pytest.param("power cut while writing", marks=pytest.mark.long),
+    ],
+)
+def test_openocd_faults_end_clearly_and_the_next_flash_succeeds(tmp_path: Path, jtag: JtagBoard, fault: str) -> None:
+    firmware, target, flash = for_cable(tmp_path, jtag), jtag.target, jtag.target.flash
+    flash.data[:64] = bytes(64)
+    target.idcode = F446_ID if fault == "wrong chip" else F412_ID
+    flash.locked = fault == "locked"
+    flash.operations_left = {"power cut while erasing": 0, "power cut while writing": 500}.get(fault)
+    message = "wrong chip: it answers ID 0x421" if fault == "wrong chip" else "exit code 1"
+    with pytest.raises(DeviceError, match=f"openocd could not write nucleo_f412zg: {message}"):
+        flash_firmware(firmware, "openocd")
+    assert fault != "wrong chip" or flash.data[:64] == bytes(64)
+    target.power_up(F412_ID)
+    report = flash_firmware(firmware, "openocd")
     assert flash.content(report.image_bytes) == image(firmware)
     assert flash.problems == []
 
@@ -283,6 +330,7 @@ def fake_program(folder: Path, name: str, script: str = "exit 0") -> Path:
     return folder
 
 
+F446_SAYS = 'echo "0xe0042000: 10006421"'
 COMMAND_LINES = {
     "openocd": ("nucleo_f446re", "openocd", ["-f", "board/st_nucleo_f4.cfg", "-c", "adapter serial S1"]),
     "jlink": (
@@ -299,7 +347,7 @@ COMMAND_LINES = {
 def test_command_lines(tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, program, expected = COMMAND_LINES[method]
     firmware = firmware_for(tmp_path, name)
-    monkeypatch.setenv("PATH", str(fake_program(tmp_path / "bin", program)), prepend=":")
+    monkeypatch.setenv("PATH", str(fake_program(tmp_path / "bin", program, F446_SAYS)), prepend=":")
     planned = flash_firmware(firmware, method, probe="S1", port="/dev/ttyX", dry_run=True)
     assert not (tmp_path / "bin" / "argv.txt").exists()
     report = flash_firmware(firmware, method, probe="S1", port="/dev/ttyX")
@@ -377,5 +425,5 @@ def test_dry_run_needs_nothing_and_writes_nothing(tmp_path: Path) -> None:
     firmware_for(tmp_path, "nucleo_f446re")
     result = flash(tmp_path / "toy", board="nucleo_f446re", method="openocd", dry_run=True)
     assert result.commands[0][:3] == ("openocd", "-f", "board/st_nucleo_f4.cfg")
-    assert result.commands[0][-1].endswith("verify reset exit")
+    assert result.commands[-1][-1].endswith("verify reset exit")
     assert not result.verified

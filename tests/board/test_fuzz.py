@@ -24,6 +24,7 @@ from tinyforge.device.flash import flash_firmware
 from tinyforge.device.flash.emulated import flash_file
 from tinyforge.device.result import Array
 from tinyforge.device.session import run_client
+from tinyforge.errors import DeviceError
 from tinyforge.target import load_board
 from tinyforge.toolchain.firmware import build_firmware
 
@@ -118,3 +119,19 @@ def test_a_reset_between_two_pieces_of_an_input_is_noticed(tmp_path: Path, name:
         client.write_input(0, data)
         client.invoke()
         assert client.read_tensor(1, 4) == toy_expected(toy_inputs(1)).tobytes()
+
+
+@pytest.mark.qemu
+@pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="no qemu-system-arm")
+def test_a_board_that_resets_all_the_time_ends_the_run(tmp_path: Path) -> None:
+    """As with a watchdog that is shorter than the inference: no endless repetition."""
+    build = write_toy_build(tmp_path / "toy")
+    with resettable(load_board("stm32f405"), flashed(build, "stm32f405"), "qemu") as board:
+
+        class Watched(DeviceClient):
+            def invoke(self, timeout_s: float = 120.0) -> int:
+                board.reset()
+                return super().invoke(timeout_s)
+
+        with pytest.raises(DeviceError, match="lost its state 10 times in one sample: does it reset"):
+            run_client(Watched(board, reply_s=0.2), load_build_info(build), [toy_inputs(1)])

@@ -16,7 +16,7 @@ from tinyforge.device.emulate.hooks import arm_registers, unicorn_module
 
 ROM_TABLE, SCS = 0xE00FF000, 0xE000E000
 CPUID, AIRCR, DFSR, DHCSR, DCRSR, DCRDR, DEMCR = (SCS + at for at in (0xD00, 0xD0C, 0xD30, 0xDF0, 0xDF4, 0xDF8, 0xDFC))
-IDCODE, FLASH_IF = 0xE0042000, 0x40023C00
+IDCODE, FLASH_IF, _FLASH_SIZE = 0xE0042000, 0x40023C00, 0x1FFF7A20
 KEYS = (0x45670123, 0xCDEF89AB)
 _SP, _PC, _XPSR = 13, 15, 16
 
@@ -76,7 +76,8 @@ class FlashController:
 
 
 class Stm32Target:
-    """The chip: memory by address, core registers, halt and run."""
+    """The chip: memory by address, core registers, halt and run. in_slices: code in SRAM runs as `run_slice` is called,
+    so that a debugger can feed it meanwhile; else to its breakpoint at once."""
 
     def __init__(self, flash: NorFlash, idcode: int, ram: int) -> None:
         unicorn = unicorn_module()
@@ -84,16 +85,22 @@ class Stm32Target:
         self.halted, self.reset_seen, self.core_register = False, True, 0
         self.words: dict[int, int] = {}
         self.powered = True
+        self.in_slices = self.broke = False
+        self.words[_FLASH_SIZE] = len(flash.data) << 6  # KiB, in the upper half of the word
         self.uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
         self.uc.mem_map(0x20000000, ram)
         self.ram_end = 0x20000000 + ram
         base = flash.origin
         self.uc.mmio_map(base, len(flash.data), self._fetch, None, self._store, None)
         self.uc.mmio_map(0x40000000, 0x100000, self._peripheral, None, self._set_peripheral, None)
-        self.uc.hook_add(unicorn.UC_HOOK_INTR, lambda uc, _number, _user: uc.emu_stop())
+        self.uc.hook_add(unicorn.UC_HOOK_INTR, self._break)
         arm = arm_registers()
         names = [f"R{i}" for i in range(13)] + ["SP", "LR", "PC", "XPSR"]
         self.registers = [getattr(arm, f"UC_ARM_REG_{name}") for name in names]
+
+    def _break(self, uc: Any, _number: int, _user: Any) -> None:
+        self.broke = True
+        uc.emu_stop()
 
     # What code on the chip sees
     def _fetch(self, _uc: Any, offset: int, size: int, _user: Any) -> int:
@@ -110,12 +117,22 @@ class Stm32Target:
         return self.controller.read(offset - 0x23C00) if 0x23C00 <= offset < 0x24000 else 0
 
     def _set_peripheral(self, uc: Any, offset: int, _size: int, value: int, _user: Any) -> None:
+        if 0x23C00 <= offset < 0x24000:
+            self._set_controller(offset - 0x23C00, value)
+        if not self.powered:
+            uc.emu_stop()
+
+    def _set_controller(self, offset: int, value: int) -> None:
         try:
-            if 0x23C00 <= offset < 0x24000:
-                self.controller.write(offset - 0x23C00, value)
+            self.controller.write(offset, value)
         except PowerCut:
             self.powered = False
-            uc.emu_stop()
+
+    def power_up(self, idcode: int) -> None:
+        """After a cut, or as another chip: reset, nothing locked."""
+        self.flash.locked, self.flash.operations_left, self.powered, self.idcode = False, None, True, idcode
+        self.words.pop(DEMCR, None)
+        self._reset()
 
     # What the debug port sees
     def read(self, address: int, size: int) -> bytes:
@@ -131,11 +148,13 @@ class Stm32Target:
         if 0x20000000 <= address < self.ram_end:
             self.uc.mem_write(address, data)
         elif FLASH_IF <= address < FLASH_IF + 0x400:
-            self.controller.write(address - FLASH_IF, int.from_bytes(data, "little"))
+            self._set_controller(address - FLASH_IF, int.from_bytes(data, "little"))
         else:
             self._set_register(address, int.from_bytes(data.ljust(4, b"\0"), "little"))
 
     def _register(self, address: int) -> int:
+        if FLASH_IF <= address < FLASH_IF + 0x400:
+            return self.controller.read(address - FLASH_IF)
         if address == DHCSR:
             state = 1 << 16 | int(self.halted) << 17 | int(self.reset_seen) << 25 | self.words.get(DHCSR, 0) & 0xF
             self.reset_seen = False
@@ -195,13 +214,22 @@ class Stm32Target:
         """Code in SRAM (the flash algorithm) runs to its breakpoint; the program in flash is only marked as running."""
         pc = self.uc.reg_read(self.registers[_PC])
         self.halted = False
-        if 0x20000000 <= pc < self.ram_end:
+        self.broke = False
+        self.uc.ctl_flush_tb()  # another algorithm may have come to where the last one was
+        if 0x20000000 <= pc < self.ram_end and not self.in_slices:
             self.uc.emu_start(pc | 1, 0xFFFFFFFE, timeout=60_000_000)
             self.halted = True
 
+    def run_slice(self, instructions: int) -> None:
+        """Code in SRAM goes on for a while, to its breakpoint at most."""
+        pc = self.uc.reg_read(self.registers[_PC])
+        if not self.halted and 0x20000000 <= pc < self.ram_end:
+            self.uc.emu_start(pc | 1, 0xFFFFFFFE, count=instructions)
+            self.halted = self.broke
 
-class _Port:
-    """The access port: CSW, TAR with increment, DRW with byte lanes."""
+
+class DebugPort:
+    """The access port: CSW, TAR with increment, DRW with byte lanes, BD0 to BD3. No packed transfers."""
 
     def __init__(self, target: Stm32Target) -> None:
         self.target = target
@@ -218,6 +246,8 @@ class _Port:
         register = address & 0xFF
         if address >> 24:
             return 0
+        if 0x10 <= register < 0x20:
+            return int.from_bytes(self.target.read(self.tar & ~0xF | register & 0xC, 4), "little")
         if register != 0x0C:
             return {0x00: self.csw, 0x04: self.tar, 0xF4: 0, 0xF8: ROM_TABLE | 3, 0xFC: 0x24770011}.get(register, 0)
         value = int.from_bytes(self.target.read(self.tar, self._size()), "little") << 8 * (self.tar & 3)
@@ -227,13 +257,15 @@ class _Port:
     def write_ap(self, address: int, value: int) -> None:
         register = address & 0xFF
         if register == 0x00:
-            self.csw = value & 0xFF000FFF | 0x40
+            self.csw = value & 0xFF000FDF | 0x40
         elif register == 0x04:
             self.tar = value
         elif register == 0x0C:
             data = (value >> 8 * (self.tar & 3)).to_bytes(4, "little")[: self._size()]
             self.target.write(self.tar, data)
             self._step()
+        elif 0x10 <= register < 0x20:
+            self.target.write(self.tar & ~0xF | register & 0xC, value.to_bytes(4, "little"))
 
     def read_dp(self, address: int) -> int:
         return {0x0: 0x2BA01477, 0x4: 0xF0000040 if self.power else 0}.get(address & 0xF, 0)
@@ -252,7 +284,7 @@ class ProbeServer:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                port = _Port(owner.target)
+                port = DebugPort(owner.target)
                 for line in self.rfile:
                     request = json.loads(line)
                     answer = owner.answer(port, request["request"], request.get("arguments", []))
@@ -268,7 +300,7 @@ class ProbeServer:
         self._server.shutdown()
         self._server.server_close()
 
-    def answer(self, port: _Port, request: str, arguments: list[Any]) -> dict[str, Any]:
+    def answer(self, port: DebugPort, request: str, arguments: list[Any]) -> dict[str, Any]:
         """Status and result of one request."""
         if not self.target.powered and request not in ("hello", "readprop", "lock", "unlock", "close", "disconnect"):
             return {"status": 10, "error": "no answer from the target"}

@@ -12,7 +12,7 @@ from tinyforge.device.sample_log import Sample, SampleLog
 from tinyforge.errors import DeviceError
 
 PAINTS = (0xA5, 0x5A)
-_ATTEMPTS = 3
+_ATTEMPTS = 10
 Progress = Callable[[int, int], None]
 _T = TypeVar("_T")
 
@@ -133,11 +133,13 @@ class Session:
 
     def _again(self, work: Callable[[], _T]) -> _T:
         """`work`, from its begin where the board does not know what went before."""
-        for attempt in range(_ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             try:
                 return work()
             except RefusedError as refused:
-                if refused.status != Status.BAD_STATE or attempt == _ATTEMPTS - 1:
+                if refused.status != Status.BAD_STATE:
                     raise
                 self._client.hello()
-        raise AssertionError
+        raise DeviceError(
+            f"the board lost its state {_ATTEMPTS} times in one sample: does it reset (watchdog, supply, loose cable)?"
+        )

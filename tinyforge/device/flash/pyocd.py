@@ -8,6 +8,7 @@ from pathlib import Path
 from tinyforge.device.flash.command import CommandFlasher
 from tinyforge.device.flash.flasher import FlashJob
 from tinyforge.device.flash.images import flash_content
+from tinyforge.device.flash.stm32_id import id_register, other_chip
 from tinyforge.toolchain.process import Completed
 
 _WORD_READ = re.compile(r"^[0-9a-fA-F]{8}:\s+([0-9a-fA-F]{8})\b", re.MULTILINE)
@@ -41,28 +42,17 @@ class PyocdFlasher(CommandFlasher):
     def check(self, job: FlashJob, command: tuple[str, ...], done: Completed) -> str:
         """The chip must be the board's; after the last command the read-back must equal the image."""
         if command[-1] == _ask(job):
-            return _other_chip(job, done)
+            return other_chip(job.board, _WORD_READ, done)
         return compare(job.file(".bin"), _read_back(job)) if "commander" in command else ""
 
 
 def _ask(job: FlashJob) -> str:
     """pyOCD's command that reads the chip's ID register."""
-    address = 0x5C001000 if job.board.mcu.startswith("STM32H7") else 0xE0042000
-    return f"read32 0x{address:08x}"
+    return f"read32 0x{id_register(job.board):08x}"
 
 
 def _identify(program: str, where: list[str], job: FlashJob) -> tuple[tuple[str, ...], ...]:
     return ((program, "commander", *where, "-c", _ask(job)),) if job.board.tools.stm32_id else ()
-
-
-def _other_chip(job: FlashJob, done: Completed) -> str:
-    """What the ID register says, where it is not the board's chip."""
-    match = _WORD_READ.search(done.stdout.decode("utf-8", "replace"))
-    found = int(match.group(1), 16) & 0xFFF if match else None
-    wanted = job.board.tools.stm32_id
-    if found is None or found == wanted:
-        return "" if found is not None else "the chip's ID cannot be read"
-    return f"wrong chip: it answers ID 0x{found:x}, {job.board.mcu} has 0x{wanted:x}"
 
 
 def _read_back(job: FlashJob) -> Path:
