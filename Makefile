@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SEARCH := $(VENV)/.search
 # Two workers fit two cores; override with: make test JOBS=8
 JOBS   ?= 2
 
@@ -23,18 +24,23 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-setup: $(READY) ## make .venv with tinyforge and its test tools
+# TensorFlow is large, and not there for every Python: without it the search and its tests are left out.
+$(SEARCH): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[search]' || echo "TensorFlow or Optuna cannot be installed here: no search"
+	@touch $@
 
-demo: $(READY) ## compile the digit classifier, flash the emulated board, check every output
+setup: $(SEARCH) ## make .venv with tinyforge, its test tools and what the search needs
+
+demo: $(SEARCH) ## search a digit classifier, compile it, flash the emulated board, check every output
 	$(BIN)/python examples/digits/demo.py
 
-docs/demo.svg: $(READY) examples/digits/demo.py
+docs/demo.svg: $(SEARCH) examples/digits/demo.py
 	$(BIN)/python examples/digits/demo.py --svg $@
 
-test: check ## lint, types and tests (what continuous integration runs)
+test: check $(SEARCH) ## lint, types and tests (what continuous integration runs)
 	$(BIN)/python -m pytest -n $(JOBS)
 
-test-all: check ## the long tests too: every operator on every core, every board, every flashing tool (an hour or more)
+test-all: check $(SEARCH) ## the long tests too: every operator on every core, every board, every flashing tool (an hour or more)
 	$(BIN)/python -m pytest -n $(JOBS) -m ""
 
 check: $(READY) ## lint and types only
