@@ -26,13 +26,14 @@ def build_model(architecture: Architecture, batch: int | None = None) -> Any:
     return keras.Model(made["input"], made[architecture.layers[-1].name])
 
 
-def _safe(name: str) -> str:
-    return name.replace(".", "_")
+def layer_name(layer: Layer) -> str:
+    """Of the Keras layer with the weights of ``layer``."""
+    return layer.name.replace(".", "_")
 
 
 def _apply(keras: Any, layer: Layer, inputs: list[Any]) -> Any:
     """The Keras layers of one layer: the operator, its normalisation, its activation."""
-    layers, name = keras.layers, _safe(layer.name)
+    layers, name = keras.layers, layer_name(layer)
     common = {"strides": layer.stride, "padding": "same", "use_bias": not layer.normalised, "name": name}
     if layer.kind == "conv":
         x = layers.Conv2D(layer.shape[2], layer.kernel, **common)(inputs[0])
@@ -63,10 +64,10 @@ def set_weights(
             continue
         parts = slice_weights(weights, layer, shape)
         first = [parts["kernel"]] + ([parts["bias"]] if "bias" in parts else [])
-        model.get_layer(_safe(layer.name)).set_weights(first)
+        model.get_layer(layer_name(layer)).set_weights(first)
         if layer.normalised:
             mean, variance = statistics[layer.name][:, : layer.shape[2]]
-            norm = model.get_layer(f"{_safe(layer.name)}_norm")
+            norm = model.get_layer(f"{layer_name(layer)}_norm")
             norm.set_weights([parts["gamma"], parts["beta"], mean, variance])
 
 

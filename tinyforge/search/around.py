@@ -1,0 +1,177 @@
+"""The search space around an existing network, and the weights it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tinyforge.errors import UnsupportedModel, UsageError
+from tinyforge.ir.graph import Node
+from tinyforge.ir.types import Array
+from tinyforge.ops.conv2d import Conv2D
+from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
+from tinyforge.search.architecture import Architecture, Layer, all_layers, architecture
+from tinyforge.search.existing import Block, Existing, grouped
+from tinyforge.search.space import Candidate, SearchSpace, StageSpace, StemSpace, make_candidate
+from tinyforge.search.supernet import initial_weights
+
+PARTS = (0.25, 0.5, 0.75, 1.0)
+"""Of widths, and from a half on of resolutions."""
+MOST_STAGES = 16
+
+
+def space_around(found: Existing, name: str, data_shape: Sequence[int], kind: str) -> tuple[SearchSpace, Candidate]:
+    """Networks with parts of the widths, depths, kernels, expansions and (for images) resolution of ``found``, and the
+    point that it is itself. Raises UsageError for data of another form, UnsupportedModel for too deep a network."""
+    stages = grouped(found.blocks, found.dims)
+    if len(stages) > MOST_STAGES:
+        raise UnsupportedModel(f"{name}: {len(stages)} stages of blocks; a space has at most {MOST_STAGES}")
+    resolutions = _resolutions(found, name, data_shape, kind)
+    stem = found.stem
+    assert isinstance(stem.op, Conv2D)
+    rows = found.graph.tensors[stem.inputs[1]].shape[1]
+    widths = _parts(_width(found, stem))
+    space = SearchSpace(
+        name=f"around-{name}",
+        title=f"networks around {name}",
+        dims=found.dims,
+        resolutions=resolutions,
+        channels=(found.input_shape[2],),
+        stem=StemSpace(rows, stem.op.stride[0], widths),
+        stages=tuple(_stage(blocks) for blocks in stages),
+        head=(0,) if found.head is None else _parts(_width(found, found.head)),
+    )
+    return space, _itself(space, stages)
+
+
+def _width(found: Existing, node: Node) -> int:
+    return found.graph.tensors[node.outputs[0]].shape[-1]
+
+
+def _resolutions(found: Existing, name: str, data_shape: Sequence[int], kind: str) -> tuple[int, ...]:
+    rows, cols, channels = data_shape
+    own_rows, own_cols, own_channels = found.input_shape
+    if abs(own_rows * cols - own_cols * rows) > max(rows, cols) or (kind == "signal" and own_rows != rows):
+        raise UsageError(f"{name} takes {own_rows}x{own_cols}, the data has {rows}x{cols}; give data of the same form")
+    if own_channels not in (channels, 1):
+        raise UsageError(f"{name} takes {own_channels} channels, the data has {channels}")
+    longest = max(own_rows, own_cols)
+    if longest > max(rows, cols):
+        raise UsageError(f"{name} takes samples of {own_rows}x{own_cols}, the data has only {rows}x{cols}")
+    if kind != "image":
+        return (longest,)
+    return tuple(sorted({max(4, round(longest * part / 4) * 4) for part in PARTS[1:-1]} | {longest}))
+
+
+def _parts(width: int) -> tuple[int, ...]:
+    """Parts of a width, multiples of 4 where that is no coarser than the parts are."""
+    step = 4 if width >= 16 else 1
+    return tuple(sorted({max(step, round(width * part / step) * step) for part in PARTS[:-1]} | {width}))
+
+
+def _stage(blocks: Sequence[Block]) -> StageSpace:
+    kernel, expand = max(b.kernel for b in blocks), max(b.expand for b in blocks)
+    kernels = tuple(k for k in (1, 3, 5, 7, 9, 11, 13, 15) if k <= kernel)
+    first = blocks[0]
+    expands = (1,)
+    if first.kind == "mbconv":
+        expands = tuple(sorted({e for e in (1, 2, 3, 4, 6) if e < expand} | {b.expand for b in blocks}))
+    return StageSpace(
+        block=first.kind,
+        stride=first.stride,
+        widths=_parts(first.width),
+        depths=tuple(range(1, len(blocks) + 1)),
+        kernels=kernels if first.kind != "residual" else (kernel,),
+        expands=expands,
+        squeeze=(0, 1) if any(b.squeeze for b in blocks) else (0,),
+    )
+
+
+def _itself(space: SearchSpace, stages: Sequence[Sequence[Block]]) -> Candidate:
+    """The point of the space that is the network."""
+    values = {gene.name: gene.choices[-1] for gene in space.genes}
+    for i, blocks in enumerate(stages):
+        for j, block in enumerate(blocks):
+            values[f"stage{i}.{j}.kernel"], values[f"stage{i}.{j}.expand"] = block.kernel, block.expand
+    return make_candidate(space, list(values.values()))
+
+
+def starting_weights(
+    found: Existing, space: SearchSpace, itself: Candidate, data_shape: tuple[int, int, int], classes: int, seed: int
+) -> tuple[Architecture, dict[str, Array]]:
+    """The network as an architecture, and weights by name for all of ``space`` in which it computes what it did: its own,
+    dequantised, ``beta`` being its biases; what it does not have is drawn by ``seed`` and not read by what it has."""
+    network = architecture(space, itself, data_shape, classes)
+    arrays = initial_weights(all_layers(space, data_shape, classes), seed)
+    for layer, node in _paired(found, network):
+        _embed(arrays, found, layer, node)
+    return network, arrays
+
+
+def _paired(found: Existing, network: Architecture) -> Iterator[tuple[Layer, Node | None]]:
+    """Layers with weights, each with the operator it was read from; None for a shortcut that had none.
+
+    A stage's first ResNet block has a shortcut convolution in a space, the others none.
+    """
+    nodes: list[Node | None] = [found.stem]
+    for blocks in grouped(found.blocks, found.dims):
+        for j, block in enumerate(blocks):
+            nodes += block.nodes[:2] if block.kind == "residual" and j > 0 else block.nodes
+    nodes += [*([found.head] if found.head is not None else []), found.classifier]
+    weighted = [layer for layer in network.layers if network.weight_shape(layer)]
+    return zip(weighted, nodes, strict=True)
+
+
+def _embed(arrays: dict[str, Array], found: Existing, layer: Layer, node: Node | None) -> None:
+    """Put an operator's weights into the middle taps and the leading channels of its layer's."""
+    key = f"{layer.name}/kernel"
+    target = arrays[key]
+    if node is None:
+        taken, made = target.shape[2:]
+        arrays[key] = np.eye(taken, made, dtype=np.float32)[None, None]
+        return
+    kernel, bias = _weights(found, node)
+    if kernel.ndim > target.ndim:
+        kernel = kernel[0, 0]  # a classifier written as a 1x1 convolution
+    offset = "beta" if layer.normalised else "bias"
+    if kernel.shape[-1] > target.shape[-1] or (kernel.ndim == 2 and kernel.shape[1] != target.shape[1]):
+        return  # a classifier of other classes
+    made, shift = target.copy(), arrays[f"{layer.name}/{offset}"].copy()
+    if isinstance(node.op, DepthwiseConv2D):
+        made[:, :, : kernel.shape[2]] = 0
+        _middle(made, kernel)[:, :, : kernel.shape[2]] = kernel
+        shift[: kernel.shape[2]] = bias
+    else:
+        made[..., : kernel.shape[-1]] = 0
+        _middle(made, kernel)[..., : kernel.shape[-2], : kernel.shape[-1]] = kernel
+        shift[: kernel.shape[-1]] = bias
+    arrays[key], arrays[f"{layer.name}/{offset}"] = made, shift
+
+
+def _middle(whole: Array, kernel: Array) -> Array:
+    """The taps of ``whole`` that ``kernel`` takes, as a view."""
+    if kernel.ndim == 2:
+        return whole
+    top, left = (whole.shape[0] - kernel.shape[0]) // 2, (whole.shape[1] - kernel.shape[1]) // 2
+    return whole[top : top + kernel.shape[0], left : left + kernel.shape[1]]
+
+
+def _weights(found: Existing, node: Node) -> tuple[Array, Array]:
+    """Kernel in Keras's layout and bias, float32."""
+    tensor = found.graph.tensors[node.inputs[1]]
+    quant = tensor.type.quant
+    assert quant is not None
+    scale = np.asarray(quant.scale, np.float32)
+    depthwise = isinstance(node.op, DepthwiseConv2D)
+    along = scale if depthwise else scale.reshape(-1, *[1] * (len(tensor.shape) - 1)) if len(scale) > 1 else scale
+    values = tensor.array().astype(np.float32) * along
+    if depthwise:
+        kernel = values.transpose(1, 2, 3, 0)
+    else:
+        kernel = values.transpose(1, 2, 3, 0) if values.ndim == 4 else values.T
+    bias = np.zeros(kernel.shape[2] if depthwise else kernel.shape[-1], np.float32)
+    if len(node.inputs) > 2 and node.inputs[2]:
+        source = found.graph.tensors[node.inputs[0]].type.scale
+        bias = found.graph.tensors[node.inputs[2]].array().astype(np.float32) * scale * np.float32(source)
+    return kernel, bias

@@ -1,0 +1,155 @@
+"""Where a search ``--from`` a model begins: its graph from the file, and the supernet's first weights from its own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyforge.errors import ModelError, UsageError
+from tinyforge.importers.load import import_model
+from tinyforge.ir.graph import Graph
+from tinyforge.ir.types import Array
+from tinyforge.passes.pipeline import optimise
+from tinyforge.search.architecture import Architecture
+from tinyforge.search.around import space_around, starting_weights
+from tinyforge.search.backend import tensorflow
+from tinyforge.search.dataset import Dataset, Floats, resized
+from tinyforge.search.existing import Existing, read_existing
+from tinyforge.search.finalist import network_input
+from tinyforge.search.keras_model import accuracy, build_model, layer_name, set_weights
+from tinyforge.search.space import Candidate, SearchSpace
+from tinyforge.search.supernet import EPSILON, Supernet, slice_weights
+
+SAMPLES = 256
+RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
+"""What Keras models commonly take pixels as."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """The network of a model file. scale, offset: its input is the data's scaled one times ``scale`` plus ``offset``, for
+    each channel."""
+
+    found: Existing
+    space: SearchSpace
+    itself: Candidate
+    scale: Floats
+    offset: Floats
+
+
+def read_start(path: Path, data: Dataset) -> Start:
+    """The network in a .tflite or .keras file, and the space around it for ``data``.
+
+    Raises ModelError, UnsupportedModel, UsageError for data that does not go with it.
+    """
+    if path.suffix not in (".tflite", ".keras"):
+        raise UsageError(f"--from {path}: give a .tflite or a .keras file")
+    if not path.is_file():
+        raise UsageError(f"--from {path}: there is no such file")
+    if path.suffix == ".keras":
+        graph, (low, high) = _from_keras(path, data)
+    else:
+        graph = optimise(import_model(path), "int8")
+        low, high = _input_range(graph)
+    found = read_existing(graph, path.name)
+    space, itself = space_around(found, path.stem, data.shape, data.kind)
+    if data.kind == "image":
+        return Start(found, space, itself, np.float32([high - low]), np.float32([low]))
+    # What is no image is given to a model as it is stored.
+    return Start(found, space, itself, np.float32(data.scaling.std), np.float32(data.scaling.mean))
+
+
+def _input_range(graph: Graph) -> tuple[float, float]:
+    """The numbers that an image's 0 and 255 stand for."""
+    quant = graph.tensors[graph.inputs[0]].type
+    return quant.scale * (-128 - quant.zero_point), quant.scale * (127 - quant.zero_point)
+
+
+def _from_keras(path: Path, data: Dataset) -> tuple[Graph, tuple[float, float]]:
+    """Quantised with training samples, in the range of pixels at which it is most accurate on the validation split."""
+    tf = tensorflow()
+    try:
+        model = tf.keras.models.load_model(path, compile=False)
+    except Exception as error:
+        raise ModelError(f"{path} cannot be read as a Keras model: {str(error).splitlines()[0]}") from error
+    shape = model.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:]:
+        raise UsageError(f"{path}: one input of fixed rows, columns and channels is needed, this takes {shape}")
+    ranges = RANGES if data.kind == "image" else ((0.0, 255.0),)
+    held, wanted = resized(data.validation.x, shape[1:]), data.validation.y
+    scores = [accuracy(model, _in_range(held, r), wanted) for r in ranges]
+    chosen = ranges[int(np.argmax(scores))]
+    samples = _in_range(resized(data.train.take(_some(len(data.train))).x, shape[1:]), chosen)
+    return optimise(_imported(_converted(model, samples)), "int8"), chosen
+
+
+def _some(count: int) -> Array:
+    return np.random.default_rng(79).permutation(count)[:SAMPLES]
+
+
+def _in_range(x: Array, bounds: Sequence[float]) -> Floats:
+    """Pixels 0..255 as numbers from low to high; (0, 255) leaves everything as it is."""
+    low, high = bounds
+    return np.asarray(x.astype(np.float32) * ((high - low) / 255) + low, np.float32)
+
+
+def _converted(model: Any, samples: Floats) -> bytes:
+    tf = tensorflow()
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    return bytes(converter.convert())
+
+
+def _imported(content: bytes) -> Graph:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(content)
+        return import_model(path)
+
+
+def begin_from(start: Start, net: Supernet, data: Dataset, seed: int, sort: Callable[..., Any]) -> float:
+    """Give ``net``, of a part of the start's space, the network's weights, its most important channels first.
+
+    Returns the accuracy of the network itself, as float32, on the validation split.
+    """
+    classes = len(data.classes)
+    network, arrays = starting_weights(start.found, start.space, start.itself, data.shape, classes, seed)
+    stem = arrays["stem/kernel"]
+    arrays["stem/beta"] = arrays["stem/beta"] + (stem * start.offset[:, None]).sum((0, 1, 2))
+    arrays["stem/kernel"] = stem * start.scale[:, None]
+    model = build_model(network)
+    plain = {layer.name: np.stack([np.zeros(layer.shape[2]), np.full(layer.shape[2], 1 - EPSILON)]) for layer in network.layers}
+    set_weights(model, network, arrays, plain)
+    right = accuracy(model, network_input(data, data.validation, network), data.validation.y)
+    _normalise(arrays, network, model, network_input(data, data.train.take(_some(len(data.train))), network))
+    _slice(net, sort(start.space, arrays))
+    return right
+
+
+def _normalise(arrays: dict[str, Array], network: Architecture, model: Any, samples: Floats) -> None:
+    """Scales and shifts with which batch normalisation leaves what every layer makes of ``samples`` as it is."""
+    layers = [layer for layer in network.layers if layer.normalised]
+    outputs = [model.get_layer(layer_name(layer)).output for layer in layers]
+    values = tensorflow().keras.Model(model.input, outputs)(samples, training=False)
+    for layer, value in zip(layers, values if len(layers) > 1 else [values], strict=True):
+        array, width = np.asarray(value), layer.shape[2]
+        spread = np.sqrt(array.var((0, 1, 2)) + EPSILON)
+        gamma, beta = arrays[f"{layer.name}/gamma"].copy(), arrays[f"{layer.name}/beta"].copy()
+        gamma[:width] = spread
+        beta[:width] += array.mean((0, 1, 2))
+        arrays[f"{layer.name}/gamma"], arrays[f"{layer.name}/beta"] = gamma, beta
+
+
+def _slice(net: Supernet, arrays: Mapping[str, Array]) -> None:
+    for layer, shape in net.layers.values():
+        if shape:
+            for part, value in slice_weights(arrays, layer, shape).items():
+                net.variables[f"{layer.name}/{part}"].assign(value)
