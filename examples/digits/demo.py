@@ -1,8 +1,9 @@
 """`make demo`: from pictures of digits to a classifier on an emulated board with 4 KiB of SRAM for it.
 
-Searches a network and its schedule together, shows the schedule and why it was chosen, writes the firmware to the emulated
-board's flash, sends test digits over its serial protocol, and compares every output with TensorFlow Lite's reference
-kernels. Run it as `python examples/digits/demo.py [--digits N] [--board B] [--sram SIZE] [--example] [--svg FILE]`.
+Searches a network and its schedule together, shows the schedule and why it was chosen, writes the firmware to the
+emulated board's flash, sends test digits over its serial protocol, and compares every output with TensorFlow Lite's
+reference kernels.
+Run it as `python examples/digits/demo.py [--digits N] [--board B] [--sram SIZE] [--example] [--svg FILE]`.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def searched(console: Console, options: argparse.Namespace) -> Subject:
     point, forecast = found.points[0], found.forecast
     lines = [
         f"{forecast['networks']:.2g} networks share the weights of one that was trained for {settings.steps} steps",
-        f"{found.trials} were looked at, {found.judged} of them fit and were judged; the best was trained on and quantised",
+        f"{found.trials} were looked at, {found.judged} of them fit and were judged; the best was trained on",
         f"[bold]{point.accuracy:.1%}[/] of the validation digits right, as C code on the board",
     ]
     title = f"found for {options.sram} of SRAM in {time.monotonic() - start:.0f} s"

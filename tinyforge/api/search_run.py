@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +25,15 @@ if TYPE_CHECKING:
     from tinyforge.search.dataset import Dataset
     from tinyforge.search.evaluate import Evaluator
     from tinyforge.search.judge import Costing
+    from tinyforge.search.space import SearchSpace
+    from tinyforge.search.start import Start
     from tinyforge.search.study import Pool, Study
     from tinyforge.search.supernet import Supernet
 
 SPACE = "space.json"
 AUTO_SPACES = {"image": "images", "spectrogram": "dscnn", "signal": "signals"}
+GENTLE = 0.3
+"""Learning rate over the usual one where a supernet starts from a trained network."""
 LARGE_SIDE = 80
 """Pixels from which the space for large images is taken."""
 
@@ -76,6 +80,7 @@ class SearchRun:
         check_installed()
         self.folder, self.settings, self.means, self.progress = folder, settings, means, progress
         self.budget: Budget = settings.plan
+        self._start: Start | None = None
         self.limits = board_limits(settings, load_board(settings.board))
 
     def prepare(self, keep: bool) -> tuple[Dataset, Narrowed]:
@@ -88,15 +93,31 @@ class SearchRun:
         file = self.folder / SPACE
         if file.is_file():
             return data, _narrowed_from(load_json(file))
-        name = self._space_name(data)
-        whole = load_space(name).for_data(data.shape)
-        if whole.dims != data.dims:
-            raise UsageError(f"space {name} is for data of {whole.dims} dimensions, {data.name} has {data.dims}")
+        whole = self._whole_space(data)
         classes, s = len(data.classes), self.settings
         narrowed = narrow(whole, data.shape, classes, self.limits, self.budget.sampled, s.seed, self.progress)
         if keep:
             save_json(file, _narrowed_json(narrowed))
         return data, narrowed
+
+    def _whole_space(self, data: Dataset) -> SearchSpace:
+        start = self.start(data)
+        if start is not None:
+            return start.space
+        name = self._space_name(data)
+        whole = load_space(name).for_data(data.shape)
+        if whole.dims != data.dims:
+            raise UsageError(f"space {name} is for data of {whole.dims} dimensions, {data.name} has {data.dims}")
+        return whole
+
+    def start(self, data: Dataset) -> Start | None:
+        """The network of ``--from``, read once; None without it."""
+        if self.settings.base is not None and self._start is None:
+            from tinyforge.search.start import read_start
+
+            self.progress(f"reading {self.settings.base}")
+            self._start = read_start(Path(self.settings.base), data)
+        return self._start
 
     def _space_name(self, data: Dataset) -> str:
         if self.settings.space != "auto":
@@ -141,6 +162,13 @@ class SearchRun:
         net = Supernet(narrowed.space, data.shape, len(data.classes), self.settings.seed)
         epochs = self.budget.epochs(data, self.budget.steps)
         recipe = Recipe(epochs, self.budget.batch, self.settings.recipe, augment=self.settings.augment)
+        start = self.start(data)
+        if start is not None:
+            from tinyforge.search.start import begin_from
+
+            begin_from(start, net, data, self.settings.seed)
+            # Its channels are sorted, and large steps would lose what it has learnt.
+            recipe = replace(recipe, first=0.0, rate=recipe.rate * GENTLE)
         with open_peers(place) as peers, peers.lead("train"):
             Trainer(net, data, recipe, self.settings.seed).run(self.folder, self.progress)
         return net

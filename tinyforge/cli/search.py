@@ -10,6 +10,7 @@ import typer
 from tinyforge.cli.options import CompileBoard, Flash, InputMode, Json, MaxMacFactor, ScheduleKind, Sram
 from tinyforge.cli.search_options import (
     Augment,
+    Base,
     BudgetKind,
     Cycles,
     Data,
@@ -55,6 +56,7 @@ def search(
     input_mode: InputMode = "whole",
     schedule: ScheduleKind = "auto",
     space: Space = "auto",
+    base: Base = None,
     minimise: Minimise = "arena_bytes,estimated_cycles",
     augment: Augment = "auto",
     recipe: Recipe = "sandwich",
@@ -111,6 +113,7 @@ def _settings(options: Mapping[str, Any]) -> SearchSettings:
             "sram": size_option(options["sram"]),
             "flash": size_option(options["flash"]),
             "input": options["input_mode"],
+            "base": None if options["base"] is None else str(options["base"]),
             "objectives": tuple(name for name in options["minimise"].split(",") if name and name != "none"),
         }
     )

@@ -26,6 +26,16 @@ Space = Annotated[
     str,
     typer.Option("--space", help="A preset (tinyforge zoo) or a .toml; auto: by data.", rich_help_panel=_WHAT),
 ]
+Base = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="MODEL",
+        help="A .tflite or .keras file: search around it, beginning with its weights.",
+        show_default=False,
+        rich_help_panel=_WHAT,
+    ),
+]
 Minimise = Annotated[
     str,
     typer.Option(

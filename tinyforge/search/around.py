@@ -74,7 +74,7 @@ def _stage(blocks: Sequence[Block]) -> StageSpace:
     kernel, expand = max(b.kernel for b in blocks), max(b.expand for b in blocks)
     kernels = tuple(k for k in (1, 3, 5, 7, 9, 11, 13, 15) if k <= kernel)
     first = blocks[0]
-    expands = (1,)
+    expands: tuple[int, ...] = (1,)
     if first.kind == "mbconv":
         expands = tuple(sorted({e for e in (1, 2, 3, 4, 6) if e < expand} | {b.expand for b in blocks}))
     return StageSpace(
@@ -100,8 +100,11 @@ def _itself(space: SearchSpace, stages: Sequence[Sequence[Block]]) -> Candidate:
 def starting_weights(
     found: Existing, space: SearchSpace, itself: Candidate, data_shape: tuple[int, int, int], classes: int, seed: int
 ) -> tuple[Architecture, dict[str, Array]]:
-    """The network as an architecture, and weights by name for all of ``space`` in which it computes what it did: its own,
-    dequantised, ``beta`` being its biases; what it does not have is drawn by ``seed`` and not read by what it has."""
+    """The network as an architecture, and weights by name for all of ``space`` with which it computes what it did.
+
+    They are its own, dequantised, ``beta`` being its biases; what it does not have is drawn by ``seed`` and not read by
+    what it has.
+    """
     network = architecture(space, itself, data_shape, classes)
     arrays = initial_weights(all_layers(space, data_shape, classes), seed)
     for layer, node in _paired(found, network):

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from tinyforge.search.needs import missing
+from tinyforge.search.quiet import quiet
 
 
 @lru_cache(maxsize=1)
@@ -14,7 +15,8 @@ def tensorflow(threads: int | None = None) -> Any:
     """The module; the first call decides on the number of threads. Raises ToolMissing."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        import tensorflow as tf
+        with quiet():
+            import tensorflow as tf
     except ImportError as error:
         raise missing("TensorFlow") from error
     tf.get_logger().setLevel("ERROR")

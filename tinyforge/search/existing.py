@@ -1,7 +1,7 @@
-"""An existing network read back as a point of a search space, and the space around it.
+"""An existing network read back as blocks of a search space.
 
-Read are stems, inverted residuals (with squeeze-and-excite), depthwise separable convolutions, ResNet's basic blocks, one
-last 1x1 convolution, the mean over all positions and one dense layer. Everything else is refused by name.
+Read are stems, inverted residuals (with squeeze-and-excite), depthwise separable convolutions, ResNet's basic blocks,
+one last 1x1 convolution, the mean over all positions and one dense layer. Everything else is refused by name.
 """
 
 from __future__ import annotations
@@ -272,8 +272,10 @@ def _residual(reader: _Reader, first: Node, dims: int) -> Block:
 
 
 def grouped(blocks: Sequence[Block], dims: int) -> list[list[Block]]:
-    """Stages: blocks of one kind and width, the first with the stride. A space adds the input in every inverted residual
-    but the first of a stage, and in every ResNet block."""
+    """Stages: blocks of one kind and width, the first with the stride.
+
+    A space adds the input in every inverted residual but the first of a stage, and in every ResNet block.
+    """
     stages: list[list[Block]] = []
     for block in blocks:
         last = stages[-1][-1] if stages else None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
-from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ import numpy as np
 from tinyforge.ir.types import Array
 from tinyforge.search.architecture import Architecture, Layer
 from tinyforge.search.backend import tensorflow
+from tinyforge.search.quiet import quiet
 from tinyforge.search.supernet import EPSILON, slice_weights
 
 CALIBRATION_SAMPLES = 256
@@ -73,17 +72,21 @@ def set_weights(
 
 def convert_int8(model: Any, architecture: Architecture, samples: Array) -> bytes:
     """A full-integer ``.tflite`` with int8 input and output, weights per channel. samples: scaled, for ranges."""
-    tf = tensorflow()
     fixed = build_model(architecture, 1)
     fixed.set_weights(model.get_weights())
-    converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
+    return int8_content(fixed, samples)
+
+
+def int8_content(model: Any, samples: Array) -> bytes:
+    """Any Keras model as ``convert_int8`` makes one."""
+    tf = tensorflow()
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([sample[None]] for sample in samples[:CALIBRATION_SAMPLES])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
-    # Keras's exporter prints what it does, and stdout is for the one JSON object of --json.
-    with redirect_stdout(io.StringIO()):
+    with quiet():
         return bytes(converter.convert())
 
 

@@ -49,8 +49,9 @@ BUDGETS = {
 class SearchSettings:
     """Everything that decides what a search finds. Sizes in bytes, None for what the board has.
 
-    predictor: ``auto`` lets predicted accuracies choose what is judged, where they rank well. warm_up: ``proxy`` begins
-    the study with candidates a training-free score picks.
+    base: a model file that the space is made around, instead of ``space``. predictor: ``auto`` lets predicted
+    accuracies choose what is judged, where they rank well. warm_up: ``proxy`` begins the study with candidates a
+    training-free score picks.
     """
 
     data: str = "digits"
@@ -64,6 +65,7 @@ class SearchSettings:
     schedule: str = "auto"
     max_mac_factor: float | None = None
     space: str = "auto"
+    base: str | None = None
     budget: str = "quick"
     objectives: tuple[str, ...] = ("arena_bytes", "estimated_cycles")
     augment: str = "auto"
@@ -89,6 +91,8 @@ class SearchSettings:
             if getattr(self, name) not in known:
                 option = name.replace("_", "-")
                 raise UsageError(f"--{option} {getattr(self, name)} is not known; choose one of: {', '.join(known)}")
+        if self.base is not None and self.space != "auto":
+            raise UsageError(f"--from {self.base} makes a space of its own; leave --space out")
         check_objectives(self.objectives)
         if self.seed < 0:
             raise UsageError(f"--seed {self.seed} makes no sense; give 0 or more")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from tinyforge.passes.pipeline import optimise
 from tinyforge.search.architecture import Architecture
 from tinyforge.search.around import space_around, starting_weights
 from tinyforge.search.backend import tensorflow
+from tinyforge.search.channel_order import channel_groups, moved, sorted_channels
 from tinyforge.search.dataset import Dataset, Floats, resized
 from tinyforge.search.existing import Existing, read_existing
 from tinyforge.search.finalist import network_input
-from tinyforge.search.keras_model import accuracy, build_model, layer_name, set_weights
+from tinyforge.search.keras_model import accuracy, build_model, int8_content, layer_name, set_weights
 from tinyforge.search.space import Candidate, SearchSpace
 from tinyforge.search.supernet import EPSILON, Supernet, slice_weights
 
@@ -32,8 +33,8 @@ RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """The network of a model file. scale, offset: its input is the data's scaled one times ``scale`` plus ``offset``, for
-    each channel."""
+    """The network of a model file. scale, offset: its input is the data's scaled one times ``scale`` plus ``offset``,
+    for each channel."""
 
     found: Existing
     space: SearchSpace
@@ -59,9 +60,11 @@ def read_start(path: Path, data: Dataset) -> Start:
     found = read_existing(graph, path.name)
     space, itself = space_around(found, path.stem, data.shape, data.kind)
     if data.kind == "image":
-        return Start(found, space, itself, np.float32([high - low]), np.float32([low]))
+        return Start(found, space, itself, np.asarray([high - low], np.float32), np.asarray([low], np.float32))
     # What is no image is given to a model as it is stored.
-    return Start(found, space, itself, np.float32(data.scaling.std), np.float32(data.scaling.mean))
+    return Start(
+        found, space, itself, np.asarray(data.scaling.std, np.float32), np.asarray(data.scaling.mean, np.float32)
+    )
 
 
 def _input_range(graph: Graph) -> tuple[float, float]:
@@ -85,7 +88,7 @@ def _from_keras(path: Path, data: Dataset) -> tuple[Graph, tuple[float, float]]:
     scores = [accuracy(model, _in_range(held, r), wanted) for r in ranges]
     chosen = ranges[int(np.argmax(scores))]
     samples = _in_range(resized(data.train.take(_some(len(data.train))).x, shape[1:]), chosen)
-    return optimise(_imported(_converted(model, samples)), "int8"), chosen
+    return optimise(_imported(int8_content(model, samples)), "int8"), chosen
 
 
 def _some(count: int) -> Array:
@@ -98,16 +101,6 @@ def _in_range(x: Array, bounds: Sequence[float]) -> Floats:
     return np.asarray(x.astype(np.float32) * ((high - low) / 255) + low, np.float32)
 
 
-def _converted(model: Any, samples: Floats) -> bytes:
-    tf = tensorflow()
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
-
-
 def _imported(content: bytes) -> Graph:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
@@ -115,22 +108,26 @@ def _imported(content: bytes) -> Graph:
         return import_model(path)
 
 
-def begin_from(start: Start, net: Supernet, data: Dataset, seed: int, sort: Callable[..., Any]) -> float:
+def begin_from(start: Start, net: Supernet, data: Dataset, seed: int) -> float:
     """Give ``net``, of a part of the start's space, the network's weights, its most important channels first.
 
     Returns the accuracy of the network itself, as float32, on the validation split.
     """
     classes = len(data.classes)
     network, arrays = starting_weights(start.found, start.space, start.itself, data.shape, classes, seed)
-    stem = arrays["stem/kernel"]
+    stem = arrays["stem/kernel"].astype(np.float32)
     arrays["stem/beta"] = arrays["stem/beta"] + (stem * start.offset[:, None]).sum((0, 1, 2))
     arrays["stem/kernel"] = stem * start.scale[:, None]
     model = build_model(network)
-    plain = {layer.name: np.stack([np.zeros(layer.shape[2]), np.full(layer.shape[2], 1 - EPSILON)]) for layer in network.layers}
+    plain = {
+        layer.name: np.stack([np.zeros(layer.shape[2]), np.full(layer.shape[2], 1 - EPSILON)])
+        for layer in network.layers
+    }
     set_weights(model, network, arrays, plain)
     right = accuracy(model, network_input(data, data.validation, network), data.validation.y)
     _normalise(arrays, network, model, network_input(data, data.train.take(_some(len(data.train))), network))
-    _slice(net, sort(start.space, arrays))
+    groups = channel_groups(start.space)
+    _slice(net, dict(moved(arrays, groups, sorted_channels(arrays, groups))))
     return right
 
 
