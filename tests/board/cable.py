@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import socket
+import subprocess
 import threading
 import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tinyforge.device.emulate.process import qemu_command
+from tinyforge.target import Board
 
 
 class Cable:
@@ -80,3 +88,17 @@ class Cable:
         else:
             self._server.close()
         self._board.close()
+
+
+@contextmanager
+def qemu_on_a_pty(board: Board, flash: Path) -> Iterator[str]:
+    """The board in QEMU; yields the path of its terminal."""
+    process = subprocess.Popen(qemu_command(board, flash, "pty"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        assert process.stdout is not None
+        match = re.search(rb"(/dev/pts/\d+)", process.stdout.readline())
+        assert match is not None
+        yield match.group(1).decode()
+    finally:
+        process.kill()
+        process.communicate()

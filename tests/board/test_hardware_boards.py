@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.board.cable import qemu_on_a_pty
 from tests.chips.chip import ChipMachine
 from tests.chips.esp32c3 import Esp32c3, Esp32c3Machine
 from tests.chips.nrf52840 import Nrf52840
@@ -22,14 +19,13 @@ from tests.toy_build import toy_expected, toy_inputs, write_toy_build
 from tinyforge.api.compile import compile as compile_model
 from tinyforge.device.board import Line, run_board
 from tinyforge.device.client import DeviceClient
-from tinyforge.device.emulate.process import qemu_command
 from tinyforge.device.flash import flash_firmware
 from tinyforge.device.flash.emulated import flash_file
 from tinyforge.device.flash.images import flash_content
 from tinyforge.device.session import run_client
 from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import UsageError
-from tinyforge.target import Board, board_names, load_board
+from tinyforge.target import board_names, load_board
 from tinyforge.toolchain.firmware import Firmware, build_firmware
 
 BOARDS = tuple(load_board(name) for name in board_names())
@@ -66,20 +62,6 @@ def test_boards_without_firmware_say_so(tmp_path: Path, name: str) -> None:
         build_firmware(write_toy_build(tmp_path / "toy"), load_board(name))
 
 
-@contextmanager
-def pty(board: Board, flash: Path) -> Iterator[str]:
-    """The board in QEMU; yields the path of its terminal."""
-    process = subprocess.Popen(qemu_command(board, flash, "pty"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
-        assert process.stdout is not None
-        match = re.search(rb"(/dev/pts/\d+)", process.stdout.readline())
-        assert match is not None
-        yield match.group(1).decode()
-    finally:
-        process.kill()
-        process.communicate()
-
-
 @needs_qemu
 @pytest.mark.qemu
 @pytest.mark.parametrize("name", HARDWARE_IN_QEMU[:2])
@@ -106,7 +88,7 @@ def test_kws_is_exact_over_tcp_and_pty(kws: Path, name: str) -> None:
         inputs, expected = recorded["input_0"][:2], recorded["output_0"][:2]
     result = run_board(kws, board, [inputs], Line(emulator="qemu"))
     np.testing.assert_array_equal(result.outputs[0], expected)
-    with pty(board, flash_file(kws, board)) as terminal:
+    with qemu_on_a_pty(board, flash_file(kws, board)) as terminal:
         client = DeviceClient(SerialTransport(terminal))
         try:
             result = run_client(client, firmware.info, [inputs])

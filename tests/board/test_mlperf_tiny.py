@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import tinyforge
+from tests.board.cable import qemu_on_a_pty
 from tests.shared import golden, shared_model
 from tinyforge.device.emulate.process import booted
 from tinyforge.device.flash import flash_firmware
@@ -74,12 +75,12 @@ def device(model: str, board_name: str, folder: Path, emulator: str, **options: 
     board = load_board(board_name)
     build = tinyforge.compile(shared_model(model), board=board_name, out=folder / "build", **options).out
     report = flash_firmware(build_firmware(build, board, harness="mlperf-tiny"))
-    with booted(board, Path(report.target), emulator) as url:
+    flash = Path(report.target)
+    with qemu_on_a_pty(board, flash) if emulator == "pty" else booted(board, flash, emulator) as url:
         runner = Runner(url)
         runner.port.write(b"%")  # whatever of the boot text was lost, from here on both are in step
-        time.sleep(0.3)
-        runner.port.read(1.0)
-        while runner.port.read(0.3):
+        # QEMU looks for a reader of its pty once a second.
+        while runner.port.read(1.5 if emulator == "pty" else 0.5):
             pass
         yield runner
         runner.port.close()
@@ -89,14 +90,13 @@ CASES = [
     pytest.param("mlperf_kws_dscnn_int8", "kws01", "emulated_m4", "unicorn", {}, id="kws01"),
     pytest.param("mlperf_ic_resnet8_int8", "ic01", "emulated_m7", "unicorn", {"input_mode": "rows"}, id="ic01-rows"),
     pytest.param("mlperf_kws_dscnn_int8", "kws01", "mps2_an386", "qemu", {}, id="kws01-qemu", marks=needs_qemu),
-    pytest.param(
-        "mlperf_vww96_mobilenetv1_int8",
-        "vww01",
-        "mps2_an500",
-        "qemu",
-        {},
-        id="vww01",
-        marks=[needs_qemu, pytest.mark.slow],
+    *(
+        pytest.param(model, name, "mps2_an500", "pty", {}, id=f"{name}-pty", marks=[needs_qemu, pytest.mark.long])
+        for model, name in (
+            ("mlperf_kws_dscnn_int8", "kws01"),
+            ("mlperf_vww96_mobilenetv1_int8", "vww01"),
+            ("mlperf_ic_resnet8_int8", "ic01"),
+        )
     ),
 ]
 
@@ -132,10 +132,14 @@ def output_quantisation(build: Path) -> tuple[float, int]:
     return tensor.scale, tensor.zero_point
 
 
-def test_anomaly_detection_answers_the_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "board, emulator",
+    [("emulated_m4", "unicorn"), pytest.param("mps2_an500", "pty", marks=[needs_qemu, pytest.mark.long])],
+)
+def test_anomaly_detection_answers_the_error(tmp_path: Path, board: str, emulator: str) -> None:
     """ad01: float32 in; the answer is the mean squared difference of output and input."""
     model = "mlperf_ad_toycar_int8"
-    with device(model, "emulated_m4", tmp_path, "unicorn") as runner:
+    with device(model, board, tmp_path, emulator) as runner:
         with np.load(golden(model)) as recorded:
             value, expected = recorded["input_0"][0].reshape(-1), recorded["output_0"][0].reshape(-1)
         from tinyforge.codegen.build_info import load_build_info
@@ -144,6 +148,7 @@ def test_anomaly_detection_answers_the_error(tmp_path: Path) -> None:
         source, sink = info.inputs[0], info.outputs[0]
         real = ((value.astype(np.float32) - source.zero_point) * np.float32(source.scale)).astype("<f4")
         runner.load(struct.pack("<640f", *real))
+        assert runner.command("profile")[1] == "m-model-[ad01]"
         (error,), _ = runner.infer(1, 0)
         wanted = np.mean(((expected.astype(int) - sink.zero_point) * sink.scale - real) ** 2)
         assert abs(error - wanted) <= 0.0006 + 1e-5 * wanted

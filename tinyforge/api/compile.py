@@ -12,6 +12,7 @@ from typing import Any
 
 from tinyforge.api.dump import write_dump
 from tinyforge.api.network import Network, read_network
+from tinyforge.api.own_board import keep_board
 from tinyforge.api.progress import Progress, quiet
 from tinyforge.api.record import build_record, measured_record
 from tinyforge.api.settings import CompileSettings, existing_file, size_option
@@ -199,6 +200,7 @@ class _Writer:
         self._sources(info, None)
         save_build_info(info, self.folder)
         shutil.copyfile(self.network.path, metadata_dir(self.folder) / MODEL_COPY)
+        keep_board(self.folder, self.board)
         save_plan(plan, self.folder)
         self.progress("compiling and measuring the C")
         info = self._measure(info)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyforge.api.own_board import compiled_for
 from tinyforge.api.progress import Progress, quiet
 from tinyforge.codegen.build_info import BuildInfo, load_build_info
 from tinyforge.target import load_board
@@ -86,7 +87,7 @@ def flash(
 
     folder = Path(build)
     info = load_build_info(folder)
-    target = load_board(board or info.board)
+    target = load_board(board or compiled_for(folder, info))
     progress("building the firmware")
     firmware = build_firmware(folder, target, toolchain, profile=profile, harness=harness)
     progress(f"writing it to {target.name}")

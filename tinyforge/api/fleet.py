@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyforge.api.own_board import compiled_for
 from tinyforge.api.progress import Progress, quiet
 from tinyforge.api.run import BuildRun, RunReport, Samples, Target, check_request
 from tinyforge.codegen.build_info import load_build_info
@@ -146,4 +147,4 @@ class _Total:
 
 def default_board(build: str | Path) -> str:
     """The board a build folder was compiled for."""
-    return load_build_info(Path(build)).board
+    return compiled_for(Path(build), load_build_info(Path(build)))

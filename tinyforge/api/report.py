@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tinyforge.api.own_board import compiled_for
 from tinyforge.api.progress import Progress, quiet
 from tinyforge.codegen.build_info import load_build_info, metadata_dir
 from tinyforge.reporting.page import page
@@ -42,7 +43,7 @@ def report(
     folder = Path(build)
     info = load_build_info(folder)
     plan = load_plan(folder)
-    board = load_board(info.board)
+    board = load_board(compiled_for(folder, info))
     progress("building the firmware")
     firmware = build_firmware(folder, board, str(info.options.get("toolchain", "zig")))
     profile: tuple[LayerProfile, ...] = ()

@@ -23,6 +23,7 @@ from tinyforge.api.edges import load_arrays, load_labels, random_inputs, to_comp
 from tinyforge.api.flash import flash
 from tinyforge.api.latency import Latency, latency
 from tinyforge.api.network import read_network
+from tinyforge.api.own_board import compiled_for
 from tinyforge.api.progress import Progress, quiet
 from tinyforge.codegen.build_info import BuildInfo, FlashBytes, load_build_info, metadata_dir
 from tinyforge.errors import UsageError
@@ -148,10 +149,10 @@ def run(
             made = compile(build, board=board or "emulated_m7", out=Path(folder) / "build", progress=progress)
             if on == "board":
                 flash(made.out, toolchain=toolchain, profile=profile, progress=progress)
-            target = Target(on, made.info.board, emulator, toolchain, port, profile)
+            target = Target(on, compiled_for(made.out, made.info), emulator, toolchain, port, profile)
             return BuildRun(made.out, progress).report(target, inputs, reference, samples, seed)
     info = load_build_info(Path(build))
-    target = Target(on, board or info.board, emulator, toolchain, port, profile, resume=resume)
+    target = Target(on, board or compiled_for(Path(build), info), emulator, toolchain, port, profile, resume=resume)
     return BuildRun(Path(build), progress).report(target, inputs, reference, samples, seed)
 
 
@@ -198,7 +199,7 @@ class Target:
     resume: bool = False
 
     def __str__(self) -> str:
-        return "this machine" if self.on == "host" else f"{self.board} ({self.on})"
+        return "this machine" if self.on == "host" else f"{Path(self.board).stem} ({self.on})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -292,7 +293,7 @@ class BuildRun:
         from tinyforge.device.runner import RunRequest
 
         def tell(done: int, total: int) -> None:
-            self.progress(f"samples over the serial line of {target.board}", done, total)
+            self.progress(f"samples over the serial line of {Path(target.board).stem}", done, total)
 
         request = RunRequest(
             build_dir=self.folder,
