@@ -74,7 +74,7 @@ def test_the_large_model_as_built(tmp_path: Path) -> None:
     wishes = {"board": "emulated_m7", "objective": "sram", "max_mac_factor": 1.05, "input_mode": "rows"}
     built = tinyforge.compile(model, out=tmp_path / "build", **wishes)  # type: ignore[arg-type]
     assert built.info.arena_bytes <= MOST
-    assert built.info.executed_macs == built.info.macs
+    assert built.info.executed_macs <= built.info.macs
     report = tinyforge.run(built.out, on="emulator", inputs=recorded, reference=recorded, samples=1)
     assert report.ok, report.explanation
     assert report.result.arena_high_water_bytes == built.info.arena_bytes == report.arena_linked_bytes
