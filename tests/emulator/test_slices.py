@@ -12,12 +12,10 @@ import tinyforge
 from tests.arm_models import ArmModel, ArmModels
 from tests.host.test_slices import batch
 from tests.search.random_graphs import run_whole
-from tests.search.squeeze_graphs import SqueezeBuilder
+from tests.search.sliced_graphs import expanding
 from tests.shared import golden, shared_model
 from tests.tflite_writer import write_tflite
-from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import Isa
-from tinyforge.ops.base import Activation
 from tinyforge.target import load_board
 
 LARGE = "tinyengine_mcunetv2_large_int8"
@@ -36,14 +34,6 @@ def test_random_networks_on_cores(board: str, tmp_path: Path) -> None:
         for name, got in zip(job.graph.outputs, models.run(i, [job.data]), strict=True):
             np.testing.assert_array_equal(got, want[name], err_msg=f"{i}: {job.schedule}")
         assert models.touched_bytes(i, [job.data]) <= job.plan.arena_bytes
-
-
-def expanding(channels: int) -> Graph:
-    """A block whose expanded map lies in memory whole, because a squeeze and its gate read it, beside its input."""
-    b = SqueezeBuilder(np.random.default_rng(3))
-    x = b.conv(b.activation((1, 12, 12, 4)), 8, Activation.RELU6)
-    y = b.depthwise(b.conv(x, channels, Activation.RELU6), 5, 1, Activation.RELU6)
-    return b.graph([b.block(x), b.gate(y, channels), y])
 
 
 HELIUM = pytest.param("mps3_an547", marks=[pytest.mark.slow, pytest.mark.qemu])

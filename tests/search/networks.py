@@ -105,6 +105,13 @@ def _shortcut(b: Builder, x: str) -> str | None:
     return b.apply(Add(NONE), y, z) if y is not None and z is not None else None
 
 
+def _expanded(b: Builder, x: str) -> str | None:
+    """An expansion to channels that can be sliced, and a window over each of them."""
+    channels = 4 * int(b.rng.integers(1, 4))
+    y = b.apply(Conv2D((1, 1), (1, 1), (0, 0, 0, 0), NONE), x, *b.weights((channels, 1, 1, b.tensors[x].shape[3]), 0))
+    return None if y is None else _depthwise(b, y)
+
+
 def _branches(b: Builder, x: str) -> str | None:
     """Two or three branches of different reach, joined."""
     made = [_pointwise(b, x)]
@@ -127,6 +134,7 @@ MAKERS: tuple[Callable[[Builder, str], str | None], ...] = (
     _residual,
     _shortcut,
     _branches,
+    _expanded,
     concatenate,
     pad,
     resize,

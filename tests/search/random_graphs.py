@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from tinyforge.ir.window import Window
 from tinyforge.memory.layouts import stage_layouts
 from tinyforge.ops import OPS
 from tinyforge.ops.base import Activation, Op, Piece
+from tinyforge.ops.channel_slices import sliceable, sliced_calls
 from tinyforge.ops.conv2d import Conv2D
 from tinyforge.ops.stage_windows import stage_nodes, walk_stage, whole_tensors
 
@@ -144,11 +146,15 @@ def random_schedule(rng: np.random.Generator, graph: Graph) -> Schedule:
     at = 0
     while at < len(graph.nodes):
         last = min(len(graph.nodes) - 1, at + int(rng.integers(0, 7)))
+        chains = [i for i in range(at + 1, len(graph.nodes)) if sliceable(graph, at, i)]
+        if chains and rng.random() < 0.7:
+            last = chains[-1]
         stage = _random_stage(rng, graph, at, last)
         stages.append(stage or LayerStage(at))
         at = (stage.last if stage else at) + 1
     first = stages[0]
     feedable = isinstance(first, FusedStage) and max(graph.consumers()[graph.inputs[0]]) <= first.last
+    feedable = feedable and getattr(first, "slices", 1) == 1
     return Schedule(tuple(stages), input_rows=feedable and rng.random() < 0.5)
 
 
@@ -171,7 +177,20 @@ def _random_stage(rng: np.random.Generator, graph: Graph, first: int, last: int)
         stage_layouts(graph, walk)
     except ValueError:
         return None
-    return stage if walk.valid else None
+    return _random_slices(rng, graph, stage) if walk.valid else None
+
+
+def _random_slices(rng: np.random.Generator, graph: Graph, stage: FusedStage) -> FusedStage:
+    """In some number of channel slices that all its kernels can do, most of the time, where it can be sliced."""
+    if not sliceable(graph, stage.first, stage.last):
+        return stage
+    calls = [n.op.lower(graph.ins(n), graph.outs(n)) for n in graph.nodes if isinstance(n.op, Op)]
+    found = []
+    for slices in range(2, graph.outs(graph.nodes[stage.first])[0].shape[3] + 1):
+        with contextlib.suppress(ValueError):
+            sliced_calls(graph, replace(stage, slices=slices), calls)
+            found.append(slices)
+    return replace(stage, slices=int(rng.choice(found))) if found and rng.random() < 0.8 else stage
 
 
 def _random_mode(rng: np.random.Generator, columns: bool) -> TensorMode:

@@ -69,6 +69,14 @@ def _swept(b: Builder, x: str) -> str:
     return made
 
 
+def expanding(channels: int) -> Graph:
+    """A block whose expanded map lies in memory whole, because a squeeze and its gate read it, beside its input."""
+    b = SqueezeBuilder(np.random.default_rng(3))
+    x = b.conv(b.activation((1, 12, 12, 4)), 8, Activation.RELU6)
+    y = b.depthwise(b.conv(x, channels, Activation.RELU6), 5, 1, Activation.RELU6)
+    return b.graph([b.block(x), b.gate(y, channels), y])
+
+
 def sliced_schedule(rng: np.random.Generator, sliced: Sliced, share: int = 2) -> Schedule:
     """The stage in slices of a multiple of ``share`` channels, in pieces of any size, the rest layer by layer."""
     graph = sliced.graph

@@ -45,5 +45,6 @@ def test_random_schedules_reach_every_layout() -> None:
             seen |= {"shift" for p in plan.placements.values() if p.layout.shift_cols}
             seen |= {"rows"} if schedule.input_rows else set()
             seen |= {"whole" for s in schedule.stages if isinstance(s, FusedStage) and whole_tensors(graph, s)}
+            seen |= {"slices" for s in schedule.stages if isinstance(s, FusedStage) and s.slices > 1}
             seen |= {"fused" for s in schedule.stages if isinstance(s, FusedStage) and s.last - s.first >= 3}
-    assert seen >= {*LayoutKind, "shift", "fused", "rows", "whole"}
+    assert seen >= {*LayoutKind, "shift", "fused", "rows", "whole", "slices"}

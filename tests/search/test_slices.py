@@ -18,7 +18,7 @@ from tinyforge.memory.plan import plan_memory
 from tinyforge.ops.channel_slices import calls_as_run, sliceable
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(24))
 def test_slices_equal_whole_layers(seed: int) -> None:
     rng = np.random.default_rng(seed)
     sliced = sliced_graph(rng)

@@ -98,7 +98,10 @@ def _stage(graph: Graph, walk: StageWalk, calls: Sequence[KernelCall]) -> dict[t
                 if tensor == name:
                     rows = walk.rows.tensors[node.outputs[0]]
                     first = (rows.exec_lo * row_map.num + row_map.lo) // row_map.den
-                    low = np.where(rows.exec_hi > rows.exec_lo, np.minimum(low, first), low)
+                    first = np.where(rows.exec_hi > rows.exec_lo, first, _FAR)
+                    if node is not walk.nodes[-1] and walk.cols.count == 1:
+                        first = np.append(first[1:], _FAR)  # what a band reads is read before its output is written
+                    low = np.minimum(low, first)
         found[output, name] = _distance(written, low, _row_bytes(graph, name))
     return found
 

@@ -319,8 +319,12 @@ class _Walk:
         row_in = space.width[tensor] * space.pixel[tensor]
         low = rows[1]
         inside = tuple(r for r in space.readers[tensor] if r >= first)
+        reads_late = end.index in inside
         if tensor in end.in_place and inside == (first, end.index) and size == self.out_bytes:
             low = rows[2] - rows[0]  # what the add reads goes as it is read; the others are at the newest rows
+            reads_late = False
+        if not self.chunked and not reads_late:
+            low += rows[0]  # what a band reads is read before its output is written
         distance = overlap(self.patch_h, space.height[end.output], row_out, rows[0], low, row_in)
         return size + self.out_bytes - max(self.out_bytes, distance + size)
 
