@@ -96,7 +96,7 @@ def test_networks_are_of_every_kind() -> None:
     networks = [e for e, _ in grown(0, 60)]
     kinds = {n.op.kind for e in networks for n in e.graph.nodes}
     assert kinds >= {"conv2d", "depthwise_conv2d", "add", "concatenation", "pad", "mean", "max_pool2d"}
-    assert sum(any(getattr(s, "slices", 1) > 1 for s in e.schedule.stages) for e in networks) > 5
+    assert sum(any(getattr(s, "slices", 1) > 1 for s in e.schedule.stages) for e in networks) > 1
     assert sum(e.schedule.input_rows for e in networks) > 5
     assert (
         sum(any(isinstance(s, FusedStage) and s.last > s.first + 1 for s in e.schedule.stages) for e in networks) > 10
