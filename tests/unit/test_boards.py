@@ -106,7 +106,7 @@ def test_start_up_code_beside_the_board_file(tmp_path: Path) -> None:
     "old, new, message",
     [
         ('of = ["uart"', 'of = ["uarts"', "'uarts' is no figure of this file"),
-        ('"clock_hz", ', "", "no .*source.* says where these are from: clock_hz"),
+        (', "clock_hz"', "", "no .*source.* says where these are from: clock_hz"),
         ("verified = false", "verified = 1", "verified: 1 has the wrong type"),
         ("pll_n = 360", "pll_n = 500", "pll_n: 500 is outside 50..432"),
         ("pll_n = 360", "pll_x = 360", "pll_n: this key is missing"),
