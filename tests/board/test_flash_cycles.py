@@ -42,10 +42,6 @@ CYCLES = int(os.environ.get("TINYFORGE_FLASH_CYCLES", "3"))
 PICO, NUCLEO = "Board-ID: RPI-RP2\n", "Version: 0221\n"
 
 
-def long(*methods: str) -> list[object]:
-    return [pytest.param(method, marks=pytest.mark.long) for method in methods]
-
-
 @pytest.mark.long
 @needs_qemu
 @pytest.mark.qemu
@@ -223,7 +219,8 @@ def test_stlink_drive_faults_end_clearly_and_the_next_flash_succeeds(tmp_path: P
 @needs_qemu
 @needs_gdb
 @pytest.mark.qemu
-@pytest.mark.parametrize("fault", ["wrong chip", *long("lost byte", "power cut")])
+@pytest.mark.long
+@pytest.mark.parametrize("fault", ["wrong chip", "lost byte", "power cut"])
 def test_gdb_faults_end_clearly_and_the_next_flash_succeeds(tmp_path: Path, fault: str) -> None:
     """A chip with nothing where the image belongs; a byte lost in the middle of the image; a target that goes away."""
     firmware = firmware_for(tmp_path, "stm32f405")

@@ -8,6 +8,7 @@ method, in test_flash_cycles.py.
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -229,6 +230,33 @@ def test_gdb_loads_compares_and_starts(tmp_path: Path, name: str) -> None:
         report = FLASHERS["gdb"].flash(FlashJob(firmware, port=server))
         assert report.verified
         answers(firmware, DeviceClient(SerialTransport(url)))
+
+
+@pytest.mark.long
+@needs_qemu
+@needs_gdb
+@pytest.mark.qemu
+def test_gdb_through_openocd_programs_flash(tmp_path: Path, jtag: JtagBoard) -> None:
+    """What users with a probe do: OpenOCD's server knows the flash, so that `load` erases and programs it."""
+    firmware, flash = for_cable(tmp_path, jtag), jtag.target.flash
+    flash.data[:64] = bytes(64)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    script = Path(jtag.board.tools.openocd_config)
+    script.write_text(script.read_text().replace("gdb_port disabled", f"gdb_port {port}"))
+    with subprocess.Popen(["openocd", "-f", str(script)], stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        assert any("Listening on port" in line for line in server.stderr)
+        report = flash_firmware(firmware, "gdb", port=f"127.0.0.1:{port}")
+        server.kill()
+    assert report.verified
+    assert flash.problems == []
+    # GDB loads section by section: OpenOCD fills gaps of a few bytes as it likes.
+    for segment in firmware.image().segments:
+        at = segment.address - firmware.board.flash.origin
+        assert flash.data[at : at + len(segment.data)] == segment.data
+    answers_in_qemu(firmware, flash.content(report.image_bytes), tmp_path)
 
 
 @needs_gdb

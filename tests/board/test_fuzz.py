@@ -69,7 +69,7 @@ def fuzz(
     return suffered
 
 
-@pytest.mark.parametrize("name, emulator", BOARDS)
+@pytest.mark.parametrize("name, emulator", [BOARDS[0], pytest.param(*BOARDS[1], marks=pytest.mark.long)])
 def test_a_few_terrible_sessions(tmp_path: Path, name: str, emulator: str) -> None:
     skip_without(emulator)
     inputs = toy_inputs(4)
@@ -121,6 +121,7 @@ def test_a_reset_between_two_pieces_of_an_input_is_noticed(tmp_path: Path, name:
         assert client.read_tensor(1, 4) == toy_expected(toy_inputs(1)).tobytes()
 
 
+@pytest.mark.long
 @pytest.mark.qemu
 @pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="no qemu-system-arm")
 def test_a_board_that_resets_all_the_time_ends_the_run(tmp_path: Path) -> None:

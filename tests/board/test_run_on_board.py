@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,6 +37,11 @@ LINES = [
     pytest.param("stm32f405", "qemu", False, id="qemu-socket", marks=(*QEMU, pytest.mark.long)),
     pytest.param("stm32f405", "qemu", True, id="qemu-pty", marks=QEMU),
 ]
+
+
+def long(line: Any) -> Any:
+    """The same line, only in the long tests."""
+    return pytest.param(*line.values, id=line.id, marks=(*line.marks, pytest.mark.long))
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +105,7 @@ def test_ranks_are_values_that_happened() -> None:
     assert latency((7,), 0).as_json() == {"unit": "instructions", "hz": 0, "min": 7, "median": 7, "p99": 7, "max": 7}  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("name, emulator, terminal", LINES)
+@pytest.mark.parametrize("name, emulator, terminal", [LINES[0], *(long(line) for line in LINES[1:])])
 def test_an_unplugged_board_is_a_clear_error_and_the_run_goes_on_later(
     build: Path, name: str, emulator: str, terminal: bool
 ) -> None:
