@@ -66,7 +66,7 @@ def run_board(
         with booted(board, flash_file(build_dir, board), chosen) as url:
             result = _run_on(url, board, info, inputs, profile, progress, log)
     except DeviceError as error:
-        if not len(log):
+        if not log.added:
             raise
         kept = f"{len(log):,} of {len(inputs[0]):,} samples are kept; when the board is back, go on with --resume"
         raise DeviceError(f"{board.name}: {error}\n{kept}") from error

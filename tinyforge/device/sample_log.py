@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from tinyforge.codegen.build_info import BuildInfo
 from tinyforge.errors import DeviceError, UsageError
@@ -28,32 +29,32 @@ class Sample:
 class SampleLog:
     """A file: one JSON line that says whose samples these are, then a record a sample: number, ticks, outputs, CRC-32.
 
-    resume: go on with what the file holds, if there is one (what a cut left at its end is dropped); otherwise begin a
-    new one. Raises UsageError where it belongs to another model, or other inputs.
+    resume: go on with what the file holds, if there is one (what a cut left at its end is dropped); otherwise the first
+    sample that is added begins a new one. added: samples of this run. Raises UsageError where the file belongs to
+    another model, or other inputs.
     """
 
     def __init__(
         self, path: Path, info: BuildInfo, samples: Sequence[Sequence[bytes]], *, resume: bool = False
     ) -> None:
-        self.path = path
+        self._path = path
         self._sizes = [tensor.nbytes for tensor in info.outputs]
         self._known: dict[int, Sample] = {}
-        self._added = 0
+        self._file: BinaryIO | None = None
+        self.added = 0
         header = (json.dumps({"model": info.digest, "inputs": _digest(samples)}) + "\n").encode()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        content = path.read_bytes() if resume and path.is_file() else b""
-        if content and not content.startswith(header):
+        content = path.read_bytes() if resume and path.is_file() else header
+        if not content.startswith(header):
             raise UsageError(f"{path} is of another run (another model or other inputs): run without --resume")
-        kept = len(header)
-        for sample_end, number, sample in self._records(content, kept) if content else ():
+        whole = len(header)
+        for record_end, number, sample in self._records(content, whole):
             self._known[number] = sample
-            kept = sample_end
-        path.write_bytes(header + content[len(header) : kept])
-        self._file = path.open("ab")
+            whole = record_end
+        self._kept = content[:whole]
 
     def __len__(self) -> int:
         """Samples that are known."""
-        return len(self._known) + self._added
+        return len(self._known) + self.added
 
     def get(self, number: int) -> Sample | None:
         """Sample `number`, where an earlier run got it."""
@@ -70,14 +71,21 @@ class SampleLog:
 
     def add(self, number: int, sample: Sample) -> None:
         """Keep a sample, on disk when this returns."""
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self._path.with_suffix(".new")
+            fresh.write_bytes(self._kept)
+            fresh.replace(self._path)
+            self._file = self._path.open("ab")
         body = _HEAD.pack(number, sample.ticks) + b"".join(sample.outputs)
         self._file.write(body + _CRC.pack(binascii.crc32(body)))
         self._file.flush()
-        self._added += 1
+        self.added += 1
 
     def close(self) -> None:
         """Close the file; it stays."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def _records(self, content: bytes, at: int) -> Iterator[tuple[int, int, Sample]]:
         """(end in the file, number, sample), up to the first record that is not whole."""
