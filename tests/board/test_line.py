@@ -86,12 +86,15 @@ def test_sending_takes_its_time() -> None:
     assert bench.line.said == b"\x55"
 
 
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+BOARDS = ["emulated_m4", pytest.param("emulated_m0plus", marks=pytest.mark.long)]
+
+
+@pytest.fixture(scope="module", params=BOARDS)
+def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The toy on a board of one's own whose only difference is the line's speed: 271 cycles a byte."""
     folder = tmp_path_factory.mktemp("fast")
-    text = (boards_dir() / "emulated_m4.toml").read_text(encoding="utf-8")
-    (folder / "fast_line.toml").write_text(text.replace("emulated_m4", "fast_line").replace("115200", "921600"))
+    text = (boards_dir() / f"{request.param}.toml").read_text(encoding="utf-8")
+    (folder / "fast_line.toml").write_text(text.replace(request.param, "fast_line").replace("115200", "921600"))
     board = load_board(folder / "fast_line.toml")
     assert board.uart.baud == 921600
     report = flash_firmware(build_firmware(write_toy_build(folder / "toy"), board))
