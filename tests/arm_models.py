@@ -74,6 +74,10 @@ class ArmModels:
         self.machine.call(f"m{index}_invoke")
         return self._outputs(index)
 
+    def linked_bytes(self, index: int) -> int:
+        """Size of the arena in the image."""
+        return next(s.size for s in self.machine.image.symbols if s.name == f"m{index}_arena")
+
     def touched_bytes(self, index: int, inputs: Sequence[Array]) -> int:
         """Highest arena byte that a run writes, plus one, found by running on two differently painted arenas."""
         address, size = self.machine.image.address(f"m{index}_arena"), self.models[index].plan.arena_bytes

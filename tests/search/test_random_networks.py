@@ -69,7 +69,8 @@ def test_schedules_change_nothing(number: int, tmp_path: Path) -> None:
         outputs = core.run(i, [example.data])
         check(dict(zip(example.graph.outputs, outputs, strict=True)), whole, f"emulator, {where}")
         assert answer.touched_bytes == example.plan.arena_bytes, where
-        assert core.touched_bytes(i, [example.data]) == core.models[i].plan.arena_bytes, f"emulator, {where}"
+        planned = core.models[i].plan.arena_bytes
+        assert core.touched_bytes(i, [example.data]) == core.linked_bytes(i) == planned, f"emulator, {where}"
 
 
 def emulated(folder: Path, networks: list[Example], board: str) -> ArmModels:
