@@ -160,7 +160,7 @@ class _Choice:
         if not form.repeated:
             return found
         graph = self.space.graph
-        whole = plan_memory(graph, layerwise(graph), self.space.calls, effort=0).arena_bytes
+        whole = plan_memory(graph, layerwise(graph), self.space.calls, effort=4000).arena_bytes
         return replace(
             found,
             macs=self.space.total_macs,

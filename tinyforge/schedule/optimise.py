@@ -372,7 +372,7 @@ class _Search:
     def _answer_whole(self) -> int:
         """Bytes of layer by layer, for comparison, where the input is fed."""
         layers = self._layers().schedule(self.space, False)
-        return plan_memory(self.graph, layers, self.calls, effort=0).arena_bytes
+        return plan_memory(self.graph, layers, self.calls, effort=4000).arena_bytes
 
     def _refusal(self, best: _Answer | None) -> str:
         base_bytes = self.base.nbytes if self.base else self._answer_whole()
