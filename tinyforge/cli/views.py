@@ -177,7 +177,8 @@ def run_view(report: RunReport, profile: bool = False) -> list[Any]:
 def fleet_view(fleet: FleetReport) -> Any:
     """A row a board."""
     numbers = ("samples", "different", "accuracy", "median", "p99", "arena", "stack")
-    rows = table("board", "port", *numbers, right=numbers)
+    title = "median and p99 of an inference: ms by the board's counter, or instructions of an emulated board"
+    rows = table("board", "port", *numbers, right=numbers, title=title)
     for entry in fleet.places:
         where = (entry.place.board, _plain(entry.place.port or "emulated"))
         report = entry.report
@@ -202,12 +203,13 @@ def fleet_view(fleet: FleetReport) -> Any:
 def _latency(spread: Latency) -> str:
     """Least, median, 99th percentile and most, in the board's own unit."""
     ranks = (("least", spread.min), ("median", spread.median), ("p99", spread.p99), ("most", spread.max))
-    return ", ".join(f"{name} {_ticks(spread, ticks)}" for name, ticks in ranks)
+    unit = "ms" if spread.hz else spread.unit
+    return ", ".join(f"{name} {_ticks(spread, ticks)}" for name, ticks in ranks) + f" {unit}"
 
 
 def _ticks(spread: Latency, ticks: int) -> str:
     milliseconds = spread.milliseconds(ticks)
-    return f"{milliseconds:,.3f} ms" if milliseconds is not None else f"{ticks:,} {spread.unit}"
+    return f"{milliseconds:,.3f}" if milliseconds is not None else f"{ticks:,}"
 
 
 def _memory(report: RunReport) -> str:
