@@ -10,6 +10,7 @@ from tinyforge.api.progress import Progress, quiet
 from tinyforge.api.search_run import Means, SearchRun
 from tinyforge.errors import UsageError
 from tinyforge.search.files import load_json, save_json
+from tinyforge.search.forecast import forecast
 from tinyforge.search.narrow import Narrowed
 from tinyforge.search.settings import SETTINGS, SearchSettings, settings_from
 from tinyforge.search.storage import open_peers, study_place
@@ -101,9 +102,9 @@ def _claim(folder: Path, settings: SearchSettings) -> None:
 
 def _search(run: SearchRun, dry_run: bool) -> SearchResult:
     data, narrowed = run.prepare(keep=not dry_run)
-    forecast = run.forecast(data, narrowed)
+    expected = forecast(data, run.budget, narrowed)
     if dry_run:
-        return SearchResult(run.folder, run.settings, narrowed, forecast)
+        return SearchResult(run.folder, run.settings, narrowed, expected)
     place = study_place(run.folder, run.means.storage, run.means.workers)
     study, judge = run.study(data, narrowed, run.train(data, narrowed, place), place)
     with open_peers(place) as peers, peers.lead("finals"):
@@ -111,7 +112,7 @@ def _search(run: SearchRun, dry_run: bool) -> SearchResult:
     trials = study.trials()
     judged = sum(trial.accuracy is not None for trial in trials)
     found = (tuple(points), len(trials), judged, study.correlation())
-    return SearchResult(run.folder, run.settings, narrowed, forecast, *found)
+    return SearchResult(run.folder, run.settings, narrowed, expected, *found)
 
 
 def _finals(run: SearchRun, data: Dataset, narrowed: Narrowed, study: Study, judge: Evaluator) -> list[Point]:

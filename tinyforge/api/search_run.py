@@ -128,28 +128,6 @@ class SearchRun:
             return "tiny"
         return AUTO_SPACES[data.kind]
 
-    def forecast(self, data: Dataset, narrowed: Narrowed) -> dict[str, Any]:
-        """What will be done, and the work in it."""
-        epochs = self.budget.epochs(data, self.budget.steps)
-        samples = epochs * len(data.train)
-        # A step trains four networks, of half the largest one's size in the mean; backward is twice forward.
-        training = 3 * samples * 4 * narrowed.macs[1] // 2
-        return {
-            "data": data.name,
-            "train": len(data.train),
-            "validation": len(data.validation),
-            "test": len(data.test),
-            "networks": narrowed.space.size,
-            "fitting": narrowed.fitting,
-            "sampled": narrowed.sampled,
-            "largest_macs": narrowed.macs[1],
-            "epochs": epochs,
-            "training_macs": training,
-            "evaluations": self.budget.evaluations,
-            "finalists": self.budget.finalists,
-            "expect": self.budget.hours,
-        }
-
     def train(self, data: Dataset, narrowed: Narrowed, place: Place) -> Supernet:
         """The trained supernet. One process trains; others that share the folder wait for it and load what it made."""
         from tinyforge.search.backend import tensorflow

@@ -129,7 +129,8 @@ def search_view(result: SearchResult) -> list[RenderableType]:
         "space": f"{result.narrowed.space.name}: {f['networks']:.3g} networks after narrowing; "
         f"{f['fitting']:,} of {f['sampled']:,} tried ones fit",
         "supernet": f"{f['epochs']} epochs, largest network {f['largest_macs']:,} MACs; {f['training_macs']:.3g} MACs",
-        "search": f"{f['evaluations']} evaluations, {f['finalists']} finalists; expect {f['expect']} on two cores",
+        "search": f"{f['evaluations']} evaluations, {f['finalists']} finalists",
+        "expect": f"{f['expect']} on two cores: {' + '.join(f'{s:,} s {n}' for n, s in f['seconds'].items())}",
     }
     if not result.points:
         return [facts(rows)]

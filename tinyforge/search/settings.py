@@ -19,7 +19,7 @@ class Budget:
     """steps, batch: of the supernet's training. evaluations, population: of the study. finalists: networks that are
     trained on. fine_steps: steps each is trained. calibration: batches for normalisation. emulated: samples run on
     the emulator, instruction by instruction (all are run as C on this machine). sampled: candidates drawn to narrow the
-    space. hours: what to expect on two cores for small images."""
+    space."""
 
     steps: int
     batch: int
@@ -31,7 +31,6 @@ class Budget:
     emulated: int
     sampled: int
     held: int
-    hours: str
 
     def epochs(self, data: Dataset, steps: int) -> int:
         """Epochs that make about ``steps`` steps."""
@@ -39,9 +38,9 @@ class Budget:
 
 
 BUDGETS = {
-    "quick": Budget(500, 64, 60, 20, 2, 800, 2, 64, 600, 500, "minutes"),
-    "standard": Budget(8000, 64, 400, 40, 5, 8000, 4, 500, 3000, 2000, "an hour or two"),
-    "thorough": Budget(60000, 64, 3000, 100, 10, 40000, 20, 5000, 20000, 10000, "a day, or hours on a GPU"),
+    "quick": Budget(500, 64, 60, 20, 2, 800, 2, 64, 600, 500),
+    "standard": Budget(8000, 64, 400, 40, 5, 8000, 4, 500, 3000, 2000),
+    "thorough": Budget(60000, 64, 3000, 100, 10, 40000, 20, 5000, 20000, 10000),
 }
 
 
