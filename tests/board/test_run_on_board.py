@@ -193,9 +193,12 @@ def test_several_boards_at_once(build: Path) -> None:
     assert {(e["board"], e["samples"], e["mismatches"], e["accuracy"]) for e in entries} == {
         (BOARD, SAMPLES, 0, right_share())
     }
-    done = on_board(build, "--board", BOARD, "--board", "emulated_m7", *DATA)
+    pair_of_kinds = ("--board", BOARD, "--board", "emulated_m7")
+    done = on_board(build, *pair_of_kinds, *DATA)
     assert done.code == 0
     assert done.out.count(f"{right_share():.2%}") == 2
+    done = on_board(build, *pair_of_kinds, *DATA, "--resume", "--json")
+    assert [entry["board"] for entry in done.json["boards"]] == [BOARD, "emulated_m7"]
 
 
 def test_one_of_several_boards_goes_away(build: Path) -> None:

@@ -43,7 +43,7 @@ class PlaceReport:
 
     def as_json(self) -> dict[str, Any]:
         shown = self.report.as_json() if self.report else {}
-        return {"board": self.place.board, "port": self.place.port, "error": self.error, **shown}
+        return {**shown, "board": self.place.board, "port": self.place.port, "error": self.error}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
