@@ -1,4 +1,4 @@
-"""Trains the digit classifier of `make demo` and writes the three files beside this script.
+"""Trains the digit classifier of the examples and writes the three files beside this script.
 
     python -m venv /tmp/train && /tmp/train/bin/pip install tensorflow-cpu scikit-learn
     /tmp/train/bin/python examples/digits/train.py
