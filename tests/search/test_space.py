@@ -15,7 +15,7 @@ from tinyforge.search.space import (
     mutated,
     random_candidate,
 )
-from tinyforge.search.space_file import load_space, parse_space, preset_names
+from tinyforge.search.space_file import load_space, parse_space, preset_names, space_text
 
 SMALL = """
 name = "small"
@@ -47,6 +47,15 @@ def test_presets_make_networks(name: str) -> None:
         assert network.layers[-1].shape == (1, 1, 7)
         assert all(min(layer.shape) >= 1 for layer in network.layers)
         assert network.macs > 0
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_space_is_written_as_it_is_read(name: str) -> None:
+    space = load_space(name)
+    assert parse_space(space_text(space), name) == space
+    ready = space.for_data(SHAPES[space.dims])
+    inside = ready.narrowed([extreme(ready, 0), extreme(ready, -1)])
+    assert parse_space(space_text(inside), name) == inside
 
 
 def test_every_layer_of_any_candidate_has_weights_in_the_supernet() -> None:

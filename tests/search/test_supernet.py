@@ -57,7 +57,7 @@ def test_slices_equal_models_and_training_goes_on(tmp_path: Path, recipe: str) -
 @pytest.mark.long
 def test_from_data_to_compiled_points(tmp_path: Path) -> None:
     out = tmp_path / "study"
-    few = ("--steps", "40", "--evaluations", "4", "--finalists", "1", "--fine-steps", "60")
+    few = ("--steps", "40", "--evaluations", "4", "--finalists", "1", "--fine-steps", "60", "--warm-up", "proxy")
     options = ("--data", "digits", "--sram", "8K", *few, "--jobs", "1", "-o", str(out), "--json")
     found = program("-m", "tinyforge", "search", *options)
     (point,) = found["front"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -201,7 +202,8 @@ class SearchRun:
         """The other processes of ``--workers``; they end with the study."""
         words = ["search", "--resume", str(self.folder), "--worker"]
         words += ["--storage", self.means.storage] if self.means.storage else []
-        words += ["--jobs", str(self.means.threads)] if self.means.threads else []
+        threads = self.means.threads or max(1, len(os.sched_getaffinity(0)) // self.means.workers)
+        words += ["--jobs", str(threads)]
         command = [sys.executable, "-m", "tinyforge", *words]
         others = []
         for number in range(1, self.means.workers):

@@ -75,7 +75,10 @@ _PACKAGES = (
     _Package("pyocd", False, "flashing through debug probes: --method pyocd", "flash"),
     _Package("stm32loader", False, "flashing STM32 over a serial port: --method stm32loader", "flash"),
     _Package("esptool", False, "flashing Espressif boards: --method esptool", "flash"),
-    _Package("tensorflow-cpu", False, "search and training", "train"),
+    _Package("tensorflow-cpu", False, "search: training", "search"),
+    _Package("optuna", False, "search: which candidates are judged", "search"),
+    _Package("ray", False, "search --ray: candidates judged on a cluster", "ray"),
+    _Package("psycopg", False, "search --storage postgresql://...: several machines", "postgres"),
 )
 _PROGRAMS = (
     _Program("arm-none-eabi-gcc", "second cross compiler: --toolchain gcc", "gcc-arm-none-eabi"),
