@@ -47,7 +47,12 @@ def test_families_of_one_model(model: Path, tmp_path: Path) -> None:
     assert text.endswith("<!-- end -->\nafter\n")
     assert "old" not in text
     assert f"| mlperf_kws_dscnn | whole input, 1.25x | {sizes['whole input, 1.25x']:,} |" in text
-    assert tinyforge_command("bench", "memory", tmp_path / "none.tflite").code == 2
+    page.write_text(PAGE)
+    again = tinyforge_command("bench", "memory", "--from", record, "--page", page, "--json")
+    assert again.json == done.json
+    assert page.read_text() == text
+    for wrong in (["--from", page], ["--from", record, "--board", "emulated_m4"], [tmp_path / "none.tflite"], []):
+        assert tinyforge_command("bench", "memory", *wrong).code == 2
 
 
 @pytest.mark.long

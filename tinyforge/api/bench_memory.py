@@ -15,9 +15,9 @@ from tinyforge.api.progress import Progress, quiet
 from tinyforge.api.run import run
 from tinyforge.api.settings import existing_file
 from tinyforge.codegen.generate import lower_graph
-from tinyforge.errors import DoesNotFit
+from tinyforge.errors import DoesNotFit, UsageError
 from tinyforge.ir.graph import Graph
-from tinyforge.reporting.memory_table import MemoryRow, ModelMemory, OtherTool, Run, rewrite_memory_page
+from tinyforge.reporting.memory_table import MemoryRow, ModelMemory, OtherTool, Run, read_record, rewrite_memory_page
 from tinyforge.reporting.peers import memory_figures
 from tinyforge.schedule.best import best_schedule
 from tinyforge.schedule.compare import FAMILIES, Family, parts_at_peak, plan_in_style
@@ -27,21 +27,21 @@ from tinyforge.target import Board, load_board
 
 @dataclass(frozen=True, slots=True)
 class MemoryBench:
-    """Models in the order they were given, planned for ``board`` and, where ``measured``, run on it."""
+    """Models in the order they were given, planned for ``board`` and, where rows say so, run on it."""
 
     board: str
-    measured: bool
     models: tuple[ModelMemory, ...]
 
     def as_json(self) -> dict[str, Any]:
-        return {"board": self.board, "measured": self.measured, "models": [model.as_json() for model in self.models]}
+        return {"board": self.board, "models": [model.as_json() for model in self.models]}
 
 
 def bench_memory(
-    models: Sequence[str | Path],
+    models: Sequence[str | Path] = (),
     *,
     board: str = "emulated_m7",
     measure: bool = True,
+    records: Sequence[str | Path] = (),
     out: str | Path | None = None,
     page: str | Path | None = None,
     progress: Progress = quiet,
@@ -49,12 +49,15 @@ def bench_memory(
     """Schedule every ``.tflite`` file of ``models`` under each family, and build and run what can be built.
 
     ``measure``: one sample on the emulated ``board``, with input and output of ``NAME.golden.npz`` beside the model,
-    else a random one and the interpreter's; without, plans only. ``out``: JSON file to write. ``page``: Markdown page
+    else a random one and the interpreter's; without, plans only. ``records``: JSON files whose models come first, each
+    unless it is measured again. ``out``: JSON file to write. ``page``: Markdown page
     whose tables are rewritten. Raises ModelError, UsageError, and with ``measure`` ToolMissing and DeviceError.
     """
+    if not models and not records:
+        raise UsageError("bench memory needs .tflite files, or a record with --from FILE.json")
     paths = [existing_file(model) for model in models]
     target = load_board(board)
-    found = []
+    found = _recorded(records, target.name)
     for done, path in enumerate(paths):
         graph = read_network(path, "int8").graph
         case = _Case(path, graph, target, measure)
@@ -66,13 +69,24 @@ def bench_memory(
             except DoesNotFit as reason:
                 refused[family.name] = str(reason)
         others = tuple(OtherTool(*figure) for figure in memory_figures(path.stem))
-        found.append(ModelMemory(path.name, tuple(rows), refused, others))
-    result = MemoryBench(target.name, measure, tuple(found))
+        found[path.name] = ModelMemory(path.name, tuple(rows), refused, others)
+    result = MemoryBench(target.name, tuple(found.values()))
     if out is not None:
         Path(out).write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
     if page is not None:
         rewrite_memory_page(Path(page), result.models, result.board)
     return result
+
+
+def _recorded(records: Sequence[str | Path], board: str) -> dict[str, ModelMemory]:
+    """The models of the records by file name, the last one of each."""
+    found: dict[str, ModelMemory] = {}
+    for path in records:
+        other, models = read_record(Path(path))
+        if other != board:
+            raise UsageError(f"{path}: was measured on {other}, not {board}; choose that one with --board")
+        found.update({model.model: model for model in models})
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,10 +127,11 @@ class _Case:
             )
             done = run(built.out, inputs=given, reference=given, samples=1)
         result = done.result
+        needed = sum(op.macs for op in built.info.operators if op.repeats is None)
         return MemoryRow(
             family=family.name,
             arena_bytes=built.info.arena_bytes,
-            mac_factor=built.mac_factor,
+            mac_factor=built.info.executed_macs / needed if needed else 1.0,
             estimated_cycles=result.estimated_cycles.get(self.board.core.name),
             parts=parts_at_peak(built.plan.buffers, built.plan.peak_step),
             run=Run(

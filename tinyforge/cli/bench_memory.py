@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tinyforge.cli.options import BenchOut, BenchPage, EmulatedBoard, Json, Measured, Models
+from tinyforge.cli.options import BenchOut, BenchPage, EmulatedBoard, Json, Measured, Models, TakenFrom
 
 
 def memory(
-    models: Models,
+    models: Models = None,
     board: EmulatedBoard = "emulated_m7",
     measure: Measured = True,
+    taken_from: TakenFrom = None,
     page: BenchPage = None,
     out: BenchOut = None,
     json: Json = False,
@@ -19,7 +20,9 @@ def memory(
     from tinyforge.cli.views import memory_view
 
     with progress() as tell:
-        result = bench_memory(models, board=board, measure=measure, out=out, page=page, progress=tell)
+        result = bench_memory(
+            models or (), board=board, measure=measure, records=taken_from or (), out=out, page=page, progress=tell
+        )
     if json:
         print_json(result.as_json())
     else:

@@ -14,7 +14,7 @@ Toolchain = Annotated[str, typer.Option("--toolchain", metavar="zig|gcc", help="
 
 # What a command works on
 Model = Annotated[Path, typer.Argument(help="A .tflite file.", show_default=False)]
-Models = Annotated[list[Path], typer.Argument(help="One or more .tflite files.", show_default=False)]
+Models = Annotated[list[Path] | None, typer.Argument(help="Any number of .tflite files.", show_default=False)]
 Build = Annotated[Path, typer.Argument(help="A folder made by compile.", show_default=False)]
 BuildOrModel = Annotated[
     Path, typer.Argument(help="A folder made by compile, or a .tflite file.", metavar="BUILD|MODEL", show_default=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyforge.errors import UsageError
 from tinyforge.reporting.marked import markdown_row, rewrite_region
 from tinyforge.schedule.compare import KINDS
 
@@ -31,7 +33,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class MemoryRow:
-    """One family's answer. ``parts``: bytes of each of KINDS alive in the peak step; buffers that overlap count for
+    """One family's answer. ``mac_factor``: executed MACs over those of the compiled network, each operator once.
+    ``parts``: bytes of each of KINDS alive in the peak step; buffers that overlap count for
     each, in ``arena_bytes`` once. ``run``: None where it is only planned."""
 
     family: str
@@ -97,6 +100,28 @@ class ModelMemory:
             "refused": dict(self.refused),
             "published": [asdict(other) for other in self.others],
         }
+
+
+def read_record(path: Path) -> tuple[str, tuple[ModelMemory, ...]]:
+    """Board and models of a file that ``bench memory --out`` wrote. Raises UsageError for any other."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return str(record["board"]), tuple(_model(model) for model in record["models"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is no record of tinyforge bench memory ({error!r}); write one with --out") from error
+
+
+def _model(data: dict[str, Any]) -> ModelMemory:
+    others = tuple(OtherTool(**other) for other in data["published"])
+    return ModelMemory(data["model"], tuple(_row(row) for row in data["rows"]), dict(data["refused"]), others)
+
+
+def _row(data: dict[str, Any]) -> MemoryRow:
+    parts = tuple(int(data["at_peak"][kind]) for kind in KINDS)
+    ran = Run(**data["run"]) if "run" in data else None
+    return MemoryRow(
+        data["family"], int(data["arena_bytes"]), float(data["mac_factor"]), data["estimated_cycles"], parts, ran
+    )
 
 
 def cells(row: MemoryRow) -> list[str]:
