@@ -20,8 +20,13 @@
 
 #define TF_SHARED static __attribute__((noinline, unused))
 
-TF_INLINE void tf_widen_word(uint32_t *to, uint32_t x, int32_t pixels)
+TF_INLINE void tf_widen_word(uint32_t *to, uint32_t x, int32_t pixels, int32_t bits)
 {
+    if (bits == 16) {
+        to[0] = tf_sxtb16(x);
+        to[pixels] = tf_sxtb16(x >> 8);
+        return;
+    }
 #if TF_DSP
     to[0] = tf_sxtab16(0x00800080u, x);
 #else
@@ -32,11 +37,12 @@ TF_INLINE void tf_widen_word(uint32_t *to, uint32_t x, int32_t pixels)
 
 /* `bytes` values of `pixels` pixels that lie pixel_bytes apart; a last step of fewer than four values is filled with
  * zeros and read from behind, so that nothing outside the pixel is touched (bytes >= 4 there). */
-TF_INLINE void tf_widen_s8(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t bytes, int32_t pixels)
+TF_INLINE void tf_widen_s8(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t bytes, int32_t pixels,
+                           int32_t bits)
 {
     for (int32_t left = bytes; left >= 4; left -= 4) {
         for (int32_t p = 0; p < pixels; ++p) {
-            tf_widen_word(to + p, tf_load32(from + p * pixel_bytes), pixels);
+            tf_widen_word(to + p, tf_load32(from + p * pixel_bytes), pixels, bits);
         }
         to += 2 * pixels;
         from += 4;
@@ -44,7 +50,7 @@ TF_INLINE void tf_widen_s8(uint32_t *to, const int8_t *from, int32_t pixel_bytes
     const int32_t missing = 4 - (bytes & 3);
     if (missing != 4) {
         for (int32_t p = 0; p < pixels; ++p) {
-            tf_widen_word(to + p, tf_load32(from + p * pixel_bytes - missing) >> (8 * missing), pixels);
+            tf_widen_word(to + p, tf_load32(from + p * pixel_bytes - missing) >> (8 * missing), pixels, bits);
         }
     }
 }
@@ -97,17 +103,17 @@ TF_INLINE void tf_matmul_c(const uint32_t *x, const int32_t *w, int8_t *out, int
 #else
 TF_SHARED void tf_widen_s8_p1(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t bytes)
 {
-    tf_widen_s8(to, from, pixel_bytes, bytes, 1);
+    tf_widen_s8(to, from, pixel_bytes, bytes, 1, 8);
 }
 
 TF_SHARED void tf_widen_s8_p2(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t bytes)
 {
-    tf_widen_s8(to, from, pixel_bytes, bytes, 2);
+    tf_widen_s8(to, from, pixel_bytes, bytes, 2, 8);
 }
 
 TF_SHARED void tf_widen_s8_p3(uint32_t *to, const int8_t *from, int32_t pixel_bytes, int32_t bytes)
 {
-    tf_widen_s8(to, from, pixel_bytes, bytes, 3);
+    tf_widen_s8(to, from, pixel_bytes, bytes, 3, 8);
 }
 
 #if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
@@ -143,6 +149,8 @@ TF_MATMUL_CORES(tf_matmul_2x1, 1, 2)
 TF_MATMUL_CORES(tf_matmul_4x1, 1, 4)
 #endif
 
+#include "tf_matmul_wide_s8.h"
+
 #ifndef TF_MATMUL_MOST
 #define TF_MATMUL_MOST 3  /* pixels a core takes at once */
 #define TF_MATMUL_WORDS 2 /* words of widened input a pixel and step, groups of 2 channels */
@@ -172,11 +180,22 @@ TF_MATMUL_CORES(tf_matmul_4x1, 1, 4)
         }                                                                                                              \
     } while (0)
 
-/* All outputs of `pixels` = 1..3 pixels, channels two at a time; or of one pixel, four at a time. */
+/* All outputs of `pixels` = 1..3 pixels, channels two at a time; or of one pixel, four at a time. bits: of the weights,
+ * 8 in pairs or 16. */
 TF_INLINE void tf_matmul_pick(const uint32_t *x, const int32_t *w, int8_t *out, int32_t out_stride, int32_t steps,
-                              int32_t pixels, int32_t group, int32_t line, int32_t lo, int32_t hi)
+                              int32_t pixels, int32_t group, int32_t bits, int32_t line, int32_t lo, int32_t hi)
 {
-    if (group == 4) {
+    if (bits == 16) {
+        if (group == 4) {
+            TF_MATMUL_PICK(tf_matmul_wide_4x1);
+        } else if (pixels == 3) {
+            TF_MATMUL_PICK(tf_matmul_wide_2x3);
+        } else if (pixels == 2) {
+            TF_MATMUL_PICK(tf_matmul_wide_2x2);
+        } else {
+            TF_MATMUL_PICK(tf_matmul_wide_2x1);
+        }
+    } else if (group == 4) {
         TF_MATMUL_PICK(tf_matmul_4x1);
     } else if (pixels == 3) {
         TF_MATMUL_PICK(tf_matmul_2x3);

@@ -86,9 +86,10 @@
 #define TF_LINE_1(p, m, a, limit, shift, at)                                                                           \
     TF_SCALE(p, m, a) limit(p, shift, m) "strb " p ", [r11, #" at "]\n"
 
-/* short: one output; multiplier, add, shift in r8, r9, r10. The sum is brought to twice the accumulator first. */
-#define TF_SHORT(r, limit, to)                                                                                         \
-    "asr " r ", " r ", #7\n"                                                                                           \
+/* short: one output; multiplier, add, shift in r8, r9, r10. `half` brings the sum to twice the accumulator first. */
+#define TF_HALF_OF_256(r) "asr " r ", " r ", #7\n"
+#define TF_SHORT(half, r, limit, to)                                                                                   \
+    half(r)                                                                                                            \
     "smmlar lr, " r ", r8, r9\n"                                                                                       \
     "add " r ", lr, " r ", asr #31\n"                                                                                  \
     "asr " r ", " r ", r10\n" limit(r, "", "lr") "strb " r ", " to "\n"
@@ -125,8 +126,8 @@
     TF_STEP_2X3("r2", "r2", "r2", "r5", "r5", "r5")                                                                    \
     TF_LOOP(TF_STEP_2X3("r2", "r3", "r4", "r5", "r6", "r7"))
 
-#define TF_LINE_2X3(limit, shift)                                                                                      \
-    TF_SUMS_2X3                                                                                                        \
+#define TF_LINE_2X3(sums, limit, shift)                                                                                      \
+    sums##_2X3                                                                                                         \
     "ldm r1!, {r0, r8, r9, r10, lr}\n"                                                                                 \
     "ldrd r11, r12, [sp, #12]\n"                                                                                       \
     "add r11, r11, r0\n"                                                                                               \
@@ -135,16 +136,16 @@
     TF_LINE_3("r5", "r6", "r7", "r10", "lr", limit, shift)                                                             \
     TF_LEAVE
 
-#define TF_SHORT_2X3(limit, shift)                                                                                     \
-    TF_SUMS_2X3 TF_GROUP                                                                                               \
-    TF_SHORT("r2", limit, "[r11]")                                                                                     \
-    TF_SHORT("r3", limit, "[r11, r12]")                                                                                \
-    TF_SHORT("r4", limit, "[r11, r12, lsl #1]")                                                                        \
+#define TF_SHORT_2X3(sums, half, limit)                                                                                     \
+    sums##_2X3 TF_GROUP                                                                                                \
+    TF_SHORT(half, "r2", limit, "[r11]")                                                                               \
+    TF_SHORT(half, "r3", limit, "[r11, r12]")                                                                          \
+    TF_SHORT(half, "r4", limit, "[r11, r12, lsl #1]")                                                                  \
     "ldm r1!, {r8, r9, r10}\n"                                                                                         \
     "add r11, r11, #1\n"                                                                                               \
-    TF_SHORT("r5", limit, "[r11]")                                                                                     \
-    TF_SHORT("r6", limit, "[r11, r12]")                                                                                \
-    TF_SHORT("r7", limit, "[r11, r12, lsl #1]")                                                                        \
+    TF_SHORT(half, "r5", limit, "[r11]")                                                                               \
+    TF_SHORT(half, "r6", limit, "[r11, r12]")                                                                          \
+    TF_SHORT(half, "r7", limit, "[r11, r12, lsl #1]")                                                                  \
     TF_LEAVE
 
 /* 2 channels x 2 pixels: sums r2 r3 and r4 r5 */
@@ -170,8 +171,8 @@
     TF_STEP_2X2("r2", "r2", "r4", "r4")                                                                                \
     TF_LOOP(TF_STEP_2X2("r2", "r3", "r4", "r5"))
 
-#define TF_LINE_2X2(limit, shift)                                                                                      \
-    TF_SUMS_2X2                                                                                                        \
+#define TF_LINE_2X2(sums, limit, shift)                                                                                      \
+    sums##_2X2                                                                                                         \
     "ldm r1!, {r0, r8, r9, r10, lr}\n"                                                                                 \
     "ldrd r11, r12, [sp, #12]\n"                                                                                       \
     "add r11, r11, r0\n"                                                                                               \
@@ -180,14 +181,14 @@
     TF_LINE_2("r4", "r5", "r10", "lr", limit, shift)                                                                   \
     TF_LEAVE
 
-#define TF_SHORT_2X2(limit, shift)                                                                                     \
-    TF_SUMS_2X2 TF_GROUP                                                                                               \
-    TF_SHORT("r2", limit, "[r11]")                                                                                     \
-    TF_SHORT("r3", limit, "[r11, r12]")                                                                                \
+#define TF_SHORT_2X2(sums, half, limit)                                                                                     \
+    sums##_2X2 TF_GROUP                                                                                                \
+    TF_SHORT(half, "r2", limit, "[r11]")                                                                               \
+    TF_SHORT(half, "r3", limit, "[r11, r12]")                                                                          \
     "ldm r1!, {r8, r9, r10}\n"                                                                                         \
     "add r11, r11, #1\n"                                                                                               \
-    TF_SHORT("r4", limit, "[r11]")                                                                                     \
-    TF_SHORT("r5", limit, "[r11, r12]")                                                                                \
+    TF_SHORT(half, "r4", limit, "[r11]")                                                                               \
+    TF_SHORT(half, "r5", limit, "[r11, r12]")                                                                          \
     TF_LEAVE
 
 /* 2 channels x 1 pixel: sums r2 and r3 */
@@ -207,8 +208,8 @@
     "ldrd r0, lr, [sp]\n"                                                                                              \
     TF_STEP_2X1 TF_LOOP(TF_STEP_2X1)
 
-#define TF_LINE_2X1(limit, shift)                                                                                      \
-    TF_SUMS_2X1                                                                                                        \
+#define TF_LINE_2X1(sums, limit, shift)                                                                                      \
+    sums##_2X1                                                                                                         \
     "ldm r1!, {r0, r8, r9, r10, lr}\n"                                                                                 \
     "ldr r11, [sp, #12]\n"                                                                                             \
     "add r11, r11, r0\n"                                                                                               \
@@ -216,11 +217,11 @@
     TF_LINE_1("r3", "r10", "lr", limit, shift, "1")                                                                    \
     TF_LEAVE
 
-#define TF_SHORT_2X1(limit, shift)                                                                                     \
-    TF_SUMS_2X1 TF_GROUP                                                                                               \
-    TF_SHORT("r2", limit, "[r11]")                                                                                     \
+#define TF_SHORT_2X1(sums, half, limit)                                                                                     \
+    sums##_2X1 TF_GROUP                                                                                                \
+    TF_SHORT(half, "r2", limit, "[r11]")                                                                               \
     "ldm r1!, {r8, r9, r10}\n"                                                                                         \
-    TF_SHORT("r3", limit, "[r11, #1]")                                                                                 \
+    TF_SHORT(half, "r3", limit, "[r11, #1]")                                                                           \
     TF_LEAVE
 
 /* 4 channels x 1 pixel: sums r2..r5 */
@@ -246,8 +247,8 @@
     "ldrd r0, lr, [sp]\n"                                                                                              \
     TF_STEP_4X1 TF_LOOP(TF_STEP_4X1)
 
-#define TF_LINE_4X1(limit, shift)                                                                                      \
-    TF_SUMS_4X1                                                                                                        \
+#define TF_LINE_4X1(sums, limit, shift)                                                                                      \
+    sums##_4X1                                                                                                         \
     "ldm r1!, {r0, r6, r7, r8, r9}\n"                                                                                  \
     "ldr r11, [sp, #12]\n"                                                                                             \
     "add r11, r11, r0\n"                                                                                               \
@@ -258,36 +259,40 @@
     TF_LINE_1("r5", "r8", "r9", limit, shift, "3")                                                                     \
     TF_LEAVE
 
-#define TF_SHORT_4X1(limit, shift)                                                                                     \
-    TF_SUMS_4X1 TF_GROUP                                                                                               \
-    TF_SHORT("r2", limit, "[r11]")                                                                                     \
+#define TF_SHORT_4X1(sums, half, limit)                                                                                     \
+    sums##_4X1 TF_GROUP                                                                                                \
+    TF_SHORT(half, "r2", limit, "[r11]")                                                                               \
     "ldm r1!, {r8, r9, r10}\n"                                                                                         \
-    TF_SHORT("r3", limit, "[r11, #1]")                                                                                 \
+    TF_SHORT(half, "r3", limit, "[r11, #1]")                                                                           \
     "ldm r1!, {r8, r9, r10}\n"                                                                                         \
-    TF_SHORT("r4", limit, "[r11, #2]")                                                                                 \
+    TF_SHORT(half, "r4", limit, "[r11, #2]")                                                                           \
     "ldm r1!, {r8, r9, r10}\n"                                                                                         \
-    TF_SHORT("r5", limit, "[r11, #3]")                                                                                 \
+    TF_SHORT(half, "r5", limit, "[r11, #3]")                                                                           \
     TF_LEAVE
 
+/* The two words of four bytes: x0 + 128 and x2 + 128 with r12, 256 * x1 + 127 - x0 and 256 * x3 + 127 - x2. */
+#define TF_EVEN(x) "sxtab16 " x ", r12, " x "\n"
+#define TF_ODD(to, x) "eor " to ", " x ", #0x007f007f\n"
+
 /* Widening (tf_widen_s8) of 1, 2 or 3 pixels: r0 to, r1 from, r2 pixel_bytes, r3 bytes; two steps a round. */
-#define TF_WIDEN_1_STEP                                                                                                \
+#define TF_WIDEN_1_STEP(even, odd)                                                                                     \
     "ldr r6, [r1], #4\n"                                                                                               \
-    "eor r9, r6, #0x007f007f\n"                                                                                        \
-    "sxtab16 r6, r12, r6\n"                                                                                            \
+    odd("r9", "r6")                                                                                                    \
+    even("r6")                                                                                                         \
     "stm r0!, {r6, r9}\n"
 
-#define TF_WIDEN_1                                                                                                     \
+#define TF_WIDEN_1(even, odd)                                                                                          \
     "push {r4-r11, lr}\n"                                                                                              \
     "mov r12, #0x00800080\n"                                                                                           \
     "lsrs lr, r3, #3\n"                                                                                                \
     "beq 2f\n"                                                                                                         \
-    "1:\n" TF_WIDEN_1_STEP TF_WIDEN_1_STEP                                                                             \
+    "1:\n" TF_WIDEN_1_STEP(even, odd) TF_WIDEN_1_STEP(even, odd)                                                       \
     "subs lr, #1\n"                                                                                                    \
     "bne 1b\n"                                                                                                         \
     "2:\n"                                                                                                             \
     "tst r3, #4\n"                                                                                                     \
     "beq 3f\n"                                                                                                         \
-    TF_WIDEN_1_STEP                                                                                                    \
+    TF_WIDEN_1_STEP(even, odd)                                                                                         \
     "3:\n"                                                                                                             \
     "ands r3, r3, #3\n"                                                                                                \
     "beq 4f\n"                                                                                                         \
@@ -296,34 +301,34 @@
     "lsl r3, r3, #3\n"                                                                                                 \
     "ldr r6, [r1]\n"                                                                                                   \
     "lsr r6, r6, r3\n"                                                                                                 \
-    "eor r9, r6, #0x007f007f\n"                                                                                        \
-    "sxtab16 r6, r12, r6\n"                                                                                            \
+    odd("r9", "r6")                                                                                                    \
+    even("r6")                                                                                                         \
     "stm r0!, {r6, r9}\n"                                                                                              \
     "4:\n"                                                                                                             \
     "pop {r4-r11, pc}\n"
 
-#define TF_WIDEN_2_STEP                                                                                                \
+#define TF_WIDEN_2_STEP(even, odd)                                                                                     \
     "ldr r6, [r1], #4\n"                                                                                               \
     "ldr r7, [r4], #4\n"                                                                                               \
-    "eor r9, r6, #0x007f007f\n"                                                                                        \
-    "eor r10, r7, #0x007f007f\n"                                                                                       \
-    "sxtab16 r6, r12, r6\n"                                                                                            \
-    "sxtab16 r7, r12, r7\n"                                                                                            \
+    odd("r9", "r6")                                                                                                    \
+    odd("r10", "r7")                                                                                                   \
+    even("r6")                                                                                                         \
+    even("r7")                                                                                                         \
     "stm r0!, {r6, r7, r9, r10}\n"
 
-#define TF_WIDEN_2                                                                                                     \
+#define TF_WIDEN_2(even, odd)                                                                                          \
     "push {r4-r11, lr}\n"                                                                                              \
     "add r4, r1, r2\n"                                                                                                 \
     "mov r12, #0x00800080\n"                                                                                           \
     "lsrs lr, r3, #3\n"                                                                                                \
     "beq 2f\n"                                                                                                         \
-    "1:\n" TF_WIDEN_2_STEP TF_WIDEN_2_STEP                                                                             \
+    "1:\n" TF_WIDEN_2_STEP(even, odd) TF_WIDEN_2_STEP(even, odd)                                                       \
     "subs lr, #1\n"                                                                                                    \
     "bne 1b\n"                                                                                                         \
     "2:\n"                                                                                                             \
     "tst r3, #4\n"                                                                                                     \
     "beq 3f\n"                                                                                                         \
-    TF_WIDEN_2_STEP                                                                                                    \
+    TF_WIDEN_2_STEP(even, odd)                                                                                         \
     "3:\n"                                                                                                             \
     "ands r3, r3, #3\n"                                                                                                \
     "beq 4f\n"                                                                                                         \
@@ -335,40 +340,40 @@
     "ldr r7, [r4]\n"                                                                                                   \
     "lsr r6, r6, r3\n"                                                                                                 \
     "lsr r7, r7, r3\n"                                                                                                 \
-    "eor r9, r6, #0x007f007f\n"                                                                                        \
-    "eor r10, r7, #0x007f007f\n"                                                                                       \
-    "sxtab16 r6, r12, r6\n"                                                                                            \
-    "sxtab16 r7, r12, r7\n"                                                                                            \
+    odd("r9", "r6")                                                                                                    \
+    odd("r10", "r7")                                                                                                   \
+    even("r6")                                                                                                         \
+    even("r7")                                                                                                         \
     "stm r0!, {r6, r7, r9, r10}\n"                                                                                     \
     "4:\n"                                                                                                             \
     "pop {r4-r11, pc}\n"
 
-#define TF_WIDEN_3_STEP                                                                                                \
+#define TF_WIDEN_3_STEP(even, odd)                                                                                     \
     "ldr r6, [r1], #4\n"                                                                                               \
     "ldr r7, [r4], #4\n"                                                                                               \
     "ldr r8, [r5], #4\n"                                                                                               \
-    "eor r9, r6, #0x007f007f\n"                                                                                        \
-    "eor r10, r7, #0x007f007f\n"                                                                                       \
-    "eor r11, r8, #0x007f007f\n"                                                                                       \
-    "sxtab16 r6, r12, r6\n"                                                                                            \
-    "sxtab16 r7, r12, r7\n"                                                                                            \
-    "sxtab16 r8, r12, r8\n"                                                                                            \
+    odd("r9", "r6")                                                                                                    \
+    odd("r10", "r7")                                                                                                   \
+    odd("r11", "r8")                                                                                                   \
+    even("r6")                                                                                                         \
+    even("r7")                                                                                                         \
+    even("r8")                                                                                                         \
     "stm r0!, {r6, r7, r8, r9, r10, r11}\n"
 
-#define TF_WIDEN_3                                                                                                     \
+#define TF_WIDEN_3(even, odd)                                                                                          \
     "push {r4-r11, lr}\n"                                                                                              \
     "add r4, r1, r2\n"                                                                                                 \
     "add r5, r4, r2\n"                                                                                                 \
     "mov r12, #0x00800080\n"                                                                                           \
     "lsrs lr, r3, #3\n"                                                                                                \
     "beq 2f\n"                                                                                                         \
-    "1:\n" TF_WIDEN_3_STEP TF_WIDEN_3_STEP                                                                             \
+    "1:\n" TF_WIDEN_3_STEP(even, odd) TF_WIDEN_3_STEP(even, odd)                                                       \
     "subs lr, #1\n"                                                                                                    \
     "bne 1b\n"                                                                                                         \
     "2:\n"                                                                                                             \
     "tst r3, #4\n"                                                                                                     \
     "beq 3f\n"                                                                                                         \
-    TF_WIDEN_3_STEP                                                                                                    \
+    TF_WIDEN_3_STEP(even, odd)                                                                                         \
     "3:\n"                                                                                                             \
     "ands r3, r3, #3\n"                                                                                                \
     "beq 4f\n"                                                                                                         \
@@ -383,12 +388,12 @@
     "lsr r6, r6, r3\n"                                                                                                 \
     "lsr r7, r7, r3\n"                                                                                                 \
     "lsr r8, r8, r3\n"                                                                                                 \
-    "eor r9, r6, #0x007f007f\n"                                                                                        \
-    "eor r10, r7, #0x007f007f\n"                                                                                       \
-    "eor r11, r8, #0x007f007f\n"                                                                                       \
-    "sxtab16 r6, r12, r6\n"                                                                                            \
-    "sxtab16 r7, r12, r7\n"                                                                                            \
-    "sxtab16 r8, r12, r8\n"                                                                                            \
+    odd("r9", "r6")                                                                                                    \
+    odd("r10", "r7")                                                                                                   \
+    odd("r11", "r8")                                                                                                   \
+    even("r6")                                                                                                         \
+    even("r7")                                                                                                         \
+    even("r8")                                                                                                         \
     "stm r0!, {r6, r7, r8, r9, r10, r11}\n"                                                                            \
     "4:\n"                                                                                                             \
     "pop {r4-r11, pc}\n"
@@ -409,25 +414,25 @@
         __asm__ volatile(text);                                                                                        \
     }
 
-#define TF_MATMUL_CORES(name, line, short)                                                                             \
-    TF_MATMUL_CORE(name##_line12, line(TF_LIMIT_FULL, ", asr #12"))                                                    \
-    TF_MATMUL_CORE(name##_line12_clamp, line(TF_LIMIT_CLAMP, ", asr #12"))                                             \
-    TF_MATMUL_CORE(name##_line14, line(TF_LIMIT_FULL, ", asr #14"))                                                    \
-    TF_MATMUL_CORE(name##_line14_clamp, line(TF_LIMIT_CLAMP, ", asr #14"))                                             \
-    TF_MATMUL_CORE(name##_line10, line(TF_LIMIT_FULL, ", asr #10"))                                                    \
-    TF_MATMUL_CORE(name##_line10_clamp, line(TF_LIMIT_CLAMP, ", asr #10"))                                             \
-    TF_MATMUL_CORE(name##_line8, line(TF_LIMIT_FULL, ", asr #8"))                                                      \
-    TF_MATMUL_CORE(name##_line8_clamp, line(TF_LIMIT_CLAMP, ", asr #8"))                                               \
-    TF_MATMUL_CORE(name##_short, short(TF_LIMIT_FULL, ""))                                                             \
-    TF_MATMUL_CORE(name##_short_clamp, short(TF_LIMIT_CLAMP, ""))
+#define TF_MATMUL_CORES(name, line, short, sums, half)                                                                 \
+    TF_MATMUL_CORE(name##_line12, line(sums, TF_LIMIT_FULL, ", asr #12"))                                              \
+    TF_MATMUL_CORE(name##_line12_clamp, line(sums, TF_LIMIT_CLAMP, ", asr #12"))                                       \
+    TF_MATMUL_CORE(name##_line14, line(sums, TF_LIMIT_FULL, ", asr #14"))                                              \
+    TF_MATMUL_CORE(name##_line14_clamp, line(sums, TF_LIMIT_CLAMP, ", asr #14"))                                       \
+    TF_MATMUL_CORE(name##_line10, line(sums, TF_LIMIT_FULL, ", asr #10"))                                              \
+    TF_MATMUL_CORE(name##_line10_clamp, line(sums, TF_LIMIT_CLAMP, ", asr #10"))                                       \
+    TF_MATMUL_CORE(name##_line8, line(sums, TF_LIMIT_FULL, ", asr #8"))                                                \
+    TF_MATMUL_CORE(name##_line8_clamp, line(sums, TF_LIMIT_CLAMP, ", asr #8"))                                         \
+    TF_MATMUL_CORE(name##_short, short(sums, half, TF_LIMIT_FULL))                                                     \
+    TF_MATMUL_CORE(name##_short_clamp, short(sums, half, TF_LIMIT_CLAMP))
 
-TF_WIDENER(tf_widen_s8_p1, TF_WIDEN_1)
-TF_WIDENER(tf_widen_s8_p2, TF_WIDEN_2)
-TF_WIDENER(tf_widen_s8_p3, TF_WIDEN_3)
+TF_WIDENER(tf_widen_s8_p1, TF_WIDEN_1(TF_EVEN, TF_ODD))
+TF_WIDENER(tf_widen_s8_p2, TF_WIDEN_2(TF_EVEN, TF_ODD))
+TF_WIDENER(tf_widen_s8_p3, TF_WIDEN_3(TF_EVEN, TF_ODD))
 
-TF_MATMUL_CORES(tf_matmul_2x3, TF_LINE_2X3, TF_SHORT_2X3)
-TF_MATMUL_CORES(tf_matmul_2x2, TF_LINE_2X2, TF_SHORT_2X2)
-TF_MATMUL_CORES(tf_matmul_2x1, TF_LINE_2X1, TF_SHORT_2X1)
-TF_MATMUL_CORES(tf_matmul_4x1, TF_LINE_4X1, TF_SHORT_4X1)
+TF_MATMUL_CORES(tf_matmul_2x3, TF_LINE_2X3, TF_SHORT_2X3, TF_SUMS, TF_HALF_OF_256)
+TF_MATMUL_CORES(tf_matmul_2x2, TF_LINE_2X2, TF_SHORT_2X2, TF_SUMS, TF_HALF_OF_256)
+TF_MATMUL_CORES(tf_matmul_2x1, TF_LINE_2X1, TF_SHORT_2X1, TF_SUMS, TF_HALF_OF_256)
+TF_MATMUL_CORES(tf_matmul_4x1, TF_LINE_4X1, TF_SHORT_4X1, TF_SUMS, TF_HALF_OF_256)
 
 #endif

@@ -21,6 +21,7 @@ from tinyforge.codegen.generate import generate, lower_graph
 from tinyforge.codegen.names import model_prefix
 from tinyforge.errors import DoesNotFit, UsageError
 from tinyforge.ir.program import KernelCall
+from tinyforge.ops.packing import is_wide
 from tinyforge.paths import firmware_dir
 from tinyforge.reporting.header import Measured, header_comment
 from tinyforge.reporting.plan_file import PlanFile, plan_file, save_plan
@@ -33,6 +34,8 @@ from tinyforge.target.rooms import bank_rooms
 from tinyforge.toolchain.firmware import FirmwareOverflow
 
 MODEL_COPY = "model.tflite"
+CODE_BYTES = 96 << 10
+"""Flash kept for code: the most that models were seen to need."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,21 +145,32 @@ class _Job:
     progress: Progress
 
     def run(self) -> CompileResult:
-        """The build; a second time where firmware and stack turn out larger than the board file keeps for them."""
+        """The build; a second time without kernels that want more flash and scratch where it does not fit with them."""
+        graph, isa = self.network.graph, self.board.isa
+        fast_flash = self.settings.objective == "latency" and self.board.has_fast_flash
+        calls = lower_graph(graph, isa, _table_bytes(self.settings, self.board), fast_flash)
+        try:
+            return self.fitted(calls)
+        except DoesNotFit:
+            if not any(is_wide(call) for call in calls):
+                raise
+            return self.fitted(lower_graph(graph, isa, 0))
+
+    def fitted(self, calls: Sequence[KernelCall]) -> CompileResult:
+        """The build of ``calls``; a second time where firmware and stack turn out larger than the board file keeps."""
         kept = self.board.firmware_sram_bytes
         try:
-            return self.build(kept)
+            return self.build(calls, kept)
         except FirmwareOverflow as overflow:
             if overflow.firmware_bytes <= kept:
                 raise
-            return self.build(overflow.firmware_bytes)
+            return self.build(calls, overflow.firmware_bytes)
 
-    def build(self, firmware_bytes: int) -> CompileResult:
+    def build(self, calls: Sequence[KernelCall], firmware_bytes: int) -> CompileResult:
         """Schedule, write and measure, with ``firmware_bytes`` of the first SRAM bank kept for firmware and stack.
         Raises FirmwareOverflow where they take more and the arena leaves no room for that."""
         graph, settings, board = self.network.graph, self.settings, self.board
         self.progress("searching the schedule")
-        calls = lower_graph(graph, board.isa)
         rooms = bank_rooms(board, firmware_bytes)
         found = optimise_in_banks(graph, calls, rooms, settings.sram, _wishes(settings, board), where=board.name)
         front: tuple[Point, ...] = ()
@@ -170,6 +184,13 @@ class _Job:
             if self.extras.dump:
                 write_dump(fresh, found)
         return replace(result, out=self.folder)
+
+
+def _table_bytes(settings: CompileSettings, board: Board) -> int:
+    """What tables may take before a faster kernel is not worth its larger ones."""
+    if settings.objective in ("sram", "size"):
+        return 0
+    return (board.flash_bytes if settings.flash is None else settings.flash) - CODE_BYTES
 
 
 def _wishes(settings: CompileSettings, board: Board) -> Options:

@@ -96,6 +96,13 @@ class Op(OpBase):
         """The kernel call for one instruction set, where that is not the one for all."""
         return self.lower(ins, outs)
 
+    def lower_wide(
+        self, isa: Isa, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], fast_flash: bool
+    ) -> KernelCall | None:
+        """A call faster than ``call`` of ``lower_for`` for more flash and scratch; None where there is none.
+        ``fast_flash``: a second word is read from flash in less time than two instructions take."""
+        return None
+
     def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
         """Slower calls that do what ``call`` of ``lower`` does with less scratch, the fastest first."""
         return ()

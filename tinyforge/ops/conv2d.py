@@ -23,17 +23,17 @@ from tinyforge.ops.base import (
     require_int8,
     with_literals,
 )
-from tinyforge.ops.packing import STEP, Packed, pack_matmul, slice_stream, steps_of
+from tinyforge.ops.packing import STEP, Packed, pack_matmul, pack_wide, slice_stream, steps_of
 from tinyforge.ops.packing_mve import GROUP as MVE_GROUP
 from tinyforge.ops.packing_mve import WINDOW_KERNEL, PackedMve, one_window_call, pack_matmul_mve, window_call
 from tinyforge.ops.proofs import FULL, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range
 from tinyforge.ops.scaling import channel_multipliers, convolution_outputs, folded_bias, weights_without_zero
 
-_PACKED_KERNELS = ("tf_pointwise_packed_s8", "tf_conv2d_packed_s8")
 GROUP = 2  # output channels a core computes together
 SCRATCH_LIMIT = 3072  # bytes; kernels with long windows take fewer pixels at a time
 SHORTEST_ROW = 16  # bytes of a kernel row worth a call of its own
+PLAIN_KERNEL = "tf_conv2d_s8"
 PACKED_KERNELS = ("tf_pointwise_packed_s8", "tf_conv2d_packed_s8")
 MVE_KERNELS = ("tf_pointwise_mve_s8", WINDOW_KERNEL)
 
@@ -112,33 +112,41 @@ class Conv2D(Op):
 
     def lower(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         rescale = self._rescale(ins, outs)
-        oc = ins[1].shape[0]
-        call = KernelCall(
-            kernel="",
-            header="",
-            form="rows",
-            inputs=self._row_inputs(ins),
-            merge_rows=self._pointwise(ins),
-        )
-        packed = pack_matmul(weights_without_zero(ins).reshape(oc, -1), folded_bias(ins), rescale, GROUP)
+        call = self._row_call(ins)
+        packed = pack_matmul(_matrix(ins), folded_bias(ins), rescale, GROUP)
         if packed is not None:
             return self._packed_call(call, ins, packed)
         return self._plain_call(call, ins, outs, rescale)
 
+    def lower_wide(
+        self, isa: Isa, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], fast_flash: bool
+    ) -> KernelCall | None:
+        if call.kernel != PLAIN_KERNEL:
+            return None
+        packed = pack_wide(_matrix(ins), folded_bias(ins), self._rescale(ins, outs), GROUP)
+        if packed is None:
+            return None
+        wide = self._packed_call(self._row_call(ins), ins, packed)
+        return _with_block(wide, self._block(ins, 1, 1)) if isa is Isa.BASELINE else wide
+
+    def _row_call(self, ins: Sequence[Tensor]) -> KernelCall:
+        """What all kernels have in common."""
+        inputs, merge = self._row_inputs(ins), self._pointwise(ins)
+        return KernelCall(kernel="", header="", form="rows", inputs=inputs, merge_rows=merge)
+
     def lower_for(self, isa: Isa, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         if isa is Isa.MVE:
-            weights = weights_without_zero(ins).reshape(ins[1].shape[0], -1)
-            packed = pack_matmul_mve(weights, folded_bias(ins), self._rescale(ins, outs))
+            packed = pack_matmul_mve(_matrix(ins), folded_bias(ins), self._rescale(ins, outs))
             return self.lower(ins, outs) if packed is None else self._mve_call(ins, packed)
         call = self.lower(ins, outs)
-        if isa is Isa.BASELINE and call.kernel in _PACKED_KERNELS:
+        if isa is Isa.BASELINE and call.kernel in PACKED_KERNELS:
             return _with_block(call, self._block(ins, 1, 2))
         return call
 
     def fitted(
         self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], widths: Collection[int]
     ) -> KernelCall:
-        if call.kernel not in _PACKED_KERNELS:
+        if call.kernel not in PACKED_KERNELS:
             return call
         most = max((_most_at_once(width) for width in widths), default=1)
         return call if most >= dict(call.literals)["most"] else _with_block(call, self._block(ins, most, most))
@@ -185,7 +193,8 @@ class Conv2D(Op):
             return None
         tables = call.tables
         if call.kernel in PACKED_KERNELS:
-            stream = slice_stream(np.asarray(tables[0].data, np.int64), channels, kh * kw * c, GROUP, slices)
+            bits = dict(call.literals)["bits"]
+            stream = slice_stream(np.asarray(tables[0].data, np.int64), channels, kh * kw * c, GROUP, bits, slices)
             if stream is None:
                 return None
             tables = (replace(tables[0], data=stream),)
@@ -241,7 +250,7 @@ class Conv2D(Op):
         oc, kh, _, c = ins[1].shape
         blocks = self._blocks(ins)
         block = next((b for b in blocks if b.scratch_bytes <= SCRATCH_LIMIT), blocks[-1])
-        tail = (("most", block.pixels), ("room", block.room), *_range_literals(packed))
+        tail = (("most", block.pixels), ("room", block.room), *packed.literals())
         call = replace(
             call,
             header="tf_conv2d_packed_s8.h",
@@ -273,7 +282,7 @@ class Conv2D(Op):
         """The portable kernel with the reference's own requantisation, for what the short form cannot do."""
         return replace(
             call,
-            kernel="tf_conv2d_s8",
+            kernel=PLAIN_KERNEL,
             header="tf_conv2d_s8.h",
             proofs=(channel_proof(FULL, rescale),),
             tables=(
@@ -305,5 +314,6 @@ def _with_block(call: KernelCall, block: Block) -> KernelCall:
     return replace(call, literals=literals, scratch_bytes=block.scratch_bytes, narrow=block.room == 1)
 
 
-def _range_literals(packed: Packed) -> tuple[tuple[str, int], ...]:
-    return (("line", packed.line), ("lo", packed.lo), ("hi", packed.hi))
+def _matrix(ins: Sequence[Tensor]) -> IntArray:
+    """Weights (channels, values) without their zero point."""
+    return weights_without_zero(ins).reshape(ins[1].shape[0], -1)

@@ -13,12 +13,15 @@ from tinyforge.ir.program import Isa, KernelCall, Table
 from tinyforge.ir.types import Array
 from tinyforge.ir.window import Window
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, require, require_int8
-from tinyforge.ops.packing import STEP, pack_matmul, steps_of
+from tinyforge.ops.packing import STEP, Packed, pack_matmul, pack_wide, steps_of
 from tinyforge.ops.packing_mve import pack_matmul_mve
 from tinyforge.ops.proofs import SHORT, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range, requantize_real, short_form, thresholds
 from tinyforge.ops.scaling import channel_multipliers, channel_scales, folded_bias, weights_without_zero
 
+PACKED_KERNEL = "tf_fully_connected_packed_s8"
+PLAIN_KERNELS = ("tf_fully_connected_s8", "tf_fully_connected_steps_s8")
+SCRATCH_LIMIT = 3072  # bytes more that a faster kernel may take
 PAIR_COST, QUAD_COST = 8, 14  # instructions of a step of 2 and of 4 channels
 
 
@@ -68,30 +71,13 @@ class FullyConnected(Op):
         rescale = _rescale(self, ins, outs)
         weights = weights_without_zero(ins)
         n_out, n_in = weights.shape
+        packed = pack_matmul(weights, folded_bias(ins), rescale, _group(n_out))
+        if packed is not None:
+            return _packed_call(packed, ins, outs)
         batch = ("batch", outs[0].type.elements // n_out)
         clamp = (("lo", rescale.lo), ("hi", rescale.hi))
-        group = _group(n_out)
-        packed = pack_matmul(weights, folded_bias(ins), rescale, group)
-        if packed is not None:
-            return KernelCall(
-                kernel="tf_fully_connected_packed_s8",
-                header="tf_fully_connected_packed_s8.h",
-                form="flat",
-                tables=(Table("packed", "int32_t", packed.stream),),
-                proofs=(packed.proof,),
-                literals=(
-                    batch,
-                    ("in_n", n_in),
-                    ("out_n", n_out),
-                    ("group", group),
-                    ("room", 1),
-                    ("line", packed.line),
-                    *clamp,
-                ),
-                scratch_bytes=_scratch_bytes(n_in),
-            )
         call = KernelCall(
-            kernel="tf_fully_connected_steps_s8",
+            kernel=PLAIN_KERNELS[1],
             header="tf_fully_connected_s8.h",
             form="flat",
             tables=(Table("weights", "int8_t", ins[1].array()), Table("bias", "int32_t", folded_bias(ins))),
@@ -104,11 +90,21 @@ class FullyConnected(Op):
             return replace(call, tables=(*call.tables, steps), literals=(*call.literals, *clamp), proofs=proofs)
         return replace(
             call,
-            kernel="tf_fully_connected_s8",
+            kernel=PLAIN_KERNELS[0],
             tables=(*call.tables, *form.tables()),
             literals=(*call.literals, ("rounding", form.rounding.value), *clamp),
             proofs=(channel_proof(SHORT, rescale),),
         )
+
+    def lower_wide(
+        self, isa: Isa, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], fast_flash: bool
+    ) -> KernelCall | None:
+        group, values = _group(ins[1].shape[0]), ins[1].shape[1]
+        better = call.kernel in PLAIN_KERNELS or (fast_flash and group == 4 and call.kernel == PACKED_KERNEL)
+        if not better or _scratch_bytes(values) > call.scratch_bytes + SCRATCH_LIMIT:
+            return None
+        packed = pack_wide(weights_without_zero(ins), folded_bias(ins), _rescale(self, ins, outs), group)
+        return None if packed is None else _packed_call(packed, ins, outs)
 
     def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
         n_out, n_in = ins[1].shape
@@ -134,6 +130,21 @@ class FullyConnected(Op):
             proofs=(packed.proof,),
             literals=(("batch", outs[0].type.elements // n_out), ("in_n", n_in), ("out_n", n_out), *clamp),
         )
+
+
+def _packed_call(packed: Packed, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
+    n_out, n_in = ins[1].shape
+    batch, group = outs[0].type.elements // n_out, _group(n_out)
+    shape = (("batch", batch), ("in_n", n_in), ("out_n", n_out), ("group", group), ("room", 1))
+    return KernelCall(
+        kernel=PACKED_KERNEL,
+        header="tf_fully_connected_packed_s8.h",
+        form="flat",
+        tables=(Table("packed", "int32_t", packed.stream),),
+        proofs=(packed.proof,),
+        literals=(*shape, *packed.literals()),
+        scratch_bytes=_scratch_bytes(n_in),
+    )
 
 
 def _group(n_out: int) -> int:

@@ -78,6 +78,12 @@ class Board:
             return Isa.MVE
         return Isa.PORTABLE if self.core.simd else Isa.BASELINE
 
+    @property
+    def has_fast_flash(self) -> bool:
+        """Whether a word is read from flash beside a multiplication: on cores that issue both at once, from a flash
+        without wait states."""
+        return self.core.name == "cortex-m7" and not self.flash.wait_states
+
     def has(self, feature: str) -> bool:
         """Whether the core has `fpu`, `fpu-dp`, `dsp` or `mve`."""
         return feature in self.features

@@ -31,7 +31,7 @@ static TF_OP void tiny_classifier_op00_conv2d(const tf_window *w)
         const int8_t *rows0[3];
         tf_rows(rows0, 3, y - 1, 1, 8, ARENA(const int8_t, 32), 16, 0, 0);
         int8_t *const out0 = ARENA(int8_t, 160) + (y - w[0].row0) * 20 + (w[0].cols.lo - w[0].col0) * 4;
-        tf_conv2d_packed_s8(rows0, 0, out0, w[0].cols.lo, w[0].cols.hi, tiny_classifier_op00_packed, ARENA(void, 260), /*kh*/ 3, /*kw*/ 3, /*in_w*/ 8, /*in_c*/ 2, /*out_c*/ 4, /*stride_w*/ 1, /*dilation_w*/ 1, /*pad_left*/ 1, /*in_zero*/ -3, /*whole*/ 1, /*most*/ 3, /*room*/ 3, /*line*/ 12, /*lo*/ -128, /*hi*/ -28);
+        tf_conv2d_packed_s8(rows0, 0, out0, w[0].cols.lo, w[0].cols.hi, tiny_classifier_op00_packed, ARENA(void, 260), /*kh*/ 3, /*kw*/ 3, /*in_w*/ 8, /*in_c*/ 2, /*out_c*/ 4, /*stride_w*/ 1, /*dilation_w*/ 1, /*pad_left*/ 1, /*in_zero*/ -3, /*whole*/ 1, /*most*/ 3, /*room*/ 3, /*bits*/ 8, /*line*/ 12, /*lo*/ -128, /*hi*/ -28);
         TF_TRACE(0, 0, out0, y * 32 + w[0].cols.lo * 4, (w[0].cols.hi - w[0].cols.lo) * 4);
     }
 }
@@ -57,7 +57,7 @@ static TF_OP void tiny_classifier_op02_conv2d(const tf_window *w)
         const int8_t *rows0[2];
         tf_rows(rows0, 2, y * 2, 1, 8, ARENA(const int8_t, 260), 16, w[1].row0, 0);
         int8_t *const out0 = ARENA(int8_t, 0) + y * 16 + w[2].cols.lo * 4;
-        tf_conv2d_packed_s8(rows0, w[1].col0, out0, w[2].cols.lo, w[2].cols.hi, tiny_classifier_op02_packed, ARENA(void, 160), /*kh*/ 2, /*kw*/ 2, /*in_w*/ 8, /*in_c*/ 4, /*out_c*/ 4, /*stride_w*/ 2, /*dilation_w*/ 1, /*pad_left*/ 0, /*in_zero*/ -128, /*whole*/ 1, /*most*/ 2, /*room*/ 2, /*line*/ 0, /*lo*/ -128, /*hi*/ 127);
+        tf_conv2d_packed_s8(rows0, w[1].col0, out0, w[2].cols.lo, w[2].cols.hi, tiny_classifier_op02_packed, ARENA(void, 160), /*kh*/ 2, /*kw*/ 2, /*in_w*/ 8, /*in_c*/ 4, /*out_c*/ 4, /*stride_w*/ 2, /*dilation_w*/ 1, /*pad_left*/ 0, /*in_zero*/ -128, /*whole*/ 1, /*most*/ 2, /*room*/ 2, /*bits*/ 8, /*line*/ 0, /*lo*/ -128, /*hi*/ 127);
         TF_TRACE(2, 0, out0, y * 16 + w[2].cols.lo * 4, (w[2].cols.hi - w[2].cols.lo) * 4);
     }
 }
@@ -70,7 +70,7 @@ static TF_OP void tiny_classifier_op03_conv2d(void)
         const int8_t *rows0[1];
         tf_rows(rows0, 1, y, 1, 1, ARENA(const int8_t, 0), 64, 0, 0);
         int8_t *const out0 = ARENA(int8_t, 64) + y * 64;
-        tf_pointwise_packed_s8(rows0, 0, out0, 0, 16, tiny_classifier_op03_packed, ARENA(void, 128), /*in_c*/ 4, /*out_c*/ 4, /*most*/ 3, /*room*/ 3, /*line*/ 0, /*lo*/ -128, /*hi*/ 127);
+        tf_pointwise_packed_s8(rows0, 0, out0, 0, 16, tiny_classifier_op03_packed, ARENA(void, 128), /*in_c*/ 4, /*out_c*/ 4, /*most*/ 3, /*room*/ 3, /*bits*/ 8, /*line*/ 0, /*lo*/ -128, /*hi*/ 127);
         TF_TRACE(3, 0, out0, y * 64, 64);
     }
 }
@@ -108,7 +108,7 @@ static TF_OP void tiny_classifier_op05_mean(void)
 static TF_OP void tiny_classifier_op06_fully_connected(void)
 {
     TF_PROFILE(6);
-    tf_fully_connected_packed_s8(ARENA(const int8_t, 64), ARENA(int8_t, 0), tiny_classifier_op06_packed, ARENA(void, 4), /*batch*/ 1, /*in_n*/ 4, /*out_n*/ 3, /*group*/ 2, /*room*/ 1, /*line*/ 8, /*lo*/ -128, /*hi*/ 127);
+    tf_fully_connected_packed_s8(ARENA(const int8_t, 64), ARENA(int8_t, 0), tiny_classifier_op06_packed, ARENA(void, 4), /*batch*/ 1, /*in_n*/ 4, /*out_n*/ 3, /*group*/ 2, /*room*/ 1, /*bits*/ 8, /*line*/ 8, /*lo*/ -128, /*hi*/ 127);
     TF_TRACE(6, 0, ARENA(int8_t, 0), 0, 3);
 }
 

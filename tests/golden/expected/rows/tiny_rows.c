@@ -23,7 +23,7 @@ static TF_OP void tiny_rows_op00_conv2d(const tf_window *w)
         const int8_t *rows0[3];
         tf_rows(rows0, 3, y - 1, 1, 9, ARENA(const int8_t, 268), 6, 0, 4);
         int8_t *const out0 = ARENA(int8_t, 216) + (y - w[0].row0) * 18 + (w[0].cols.lo - w[0].col0) * 3;
-        tf_conv2d_packed_s8(rows0, 0, out0, w[0].cols.lo, w[0].cols.hi, tiny_rows_op00_packed, ARENA(void, 108), /*kh*/ 3, /*kw*/ 3, /*in_w*/ 6, /*in_c*/ 1, /*out_c*/ 3, /*stride_w*/ 1, /*dilation_w*/ 1, /*pad_left*/ 1, /*in_zero*/ 0, /*whole*/ 1, /*most*/ 3, /*room*/ 3, /*line*/ 12, /*lo*/ -128, /*hi*/ 127);
+        tf_conv2d_packed_s8(rows0, 0, out0, w[0].cols.lo, w[0].cols.hi, tiny_rows_op00_packed, ARENA(void, 108), /*kh*/ 3, /*kw*/ 3, /*in_w*/ 6, /*in_c*/ 1, /*out_c*/ 3, /*stride_w*/ 1, /*dilation_w*/ 1, /*pad_left*/ 1, /*in_zero*/ 0, /*whole*/ 1, /*most*/ 3, /*room*/ 3, /*bits*/ 8, /*line*/ 12, /*lo*/ -128, /*hi*/ 127);
         TF_TRACE(0, 0, out0, y * 18 + w[0].cols.lo * 3, (w[0].cols.hi - w[0].cols.lo) * 3);
     }
 }
@@ -49,7 +49,7 @@ static TF_OP void tiny_rows_op02_conv2d(const tf_window *w)
         const int8_t *rows0[3];
         tf_rows(rows0, 3, y - 1, 1, 5, ARENA(const int8_t, 292), 9, 0, 3);
         int8_t *const out0 = ARENA(int8_t, 320) + y * 6 + w[2].cols.lo * 2;
-        tf_conv2d_packed_s8(rows0, 0, out0, w[2].cols.lo, w[2].cols.hi, tiny_rows_op02_packed, ARENA(void, 0), /*kh*/ 3, /*kw*/ 3, /*in_w*/ 3, /*in_c*/ 3, /*out_c*/ 2, /*stride_w*/ 1, /*dilation_w*/ 1, /*pad_left*/ 1, /*in_zero*/ -128, /*whole*/ 1, /*most*/ 3, /*room*/ 3, /*line*/ 0, /*lo*/ -128, /*hi*/ 127);
+        tf_conv2d_packed_s8(rows0, 0, out0, w[2].cols.lo, w[2].cols.hi, tiny_rows_op02_packed, ARENA(void, 0), /*kh*/ 3, /*kw*/ 3, /*in_w*/ 3, /*in_c*/ 3, /*out_c*/ 2, /*stride_w*/ 1, /*dilation_w*/ 1, /*pad_left*/ 1, /*in_zero*/ -128, /*whole*/ 1, /*most*/ 3, /*room*/ 3, /*bits*/ 8, /*line*/ 0, /*lo*/ -128, /*hi*/ 127);
         TF_TRACE(2, 0, out0, y * 6 + w[2].cols.lo * 2, (w[2].cols.hi - w[2].cols.lo) * 2);
     }
 }
