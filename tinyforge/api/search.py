@@ -66,7 +66,7 @@ def search(
     """
     folder = Path(out) if out is not None else Path("out") / f"search-{Path(settings.data).stem}"
     if not dry_run:
-        _claim(folder, settings)
+        _check_folder(folder, settings)
     return _search(SearchRun(folder, settings, means or Means(), progress), dry_run)
 
 
@@ -87,8 +87,8 @@ def resume(
     return _search(run, False)
 
 
-def _claim(folder: Path, settings: SearchSettings) -> None:
-    """Make the study's folder; one of the same settings is continued."""
+def _check_folder(folder: Path, settings: SearchSettings) -> None:
+    """A study of the same settings is continued. Raises UsageError for a folder that holds anything else."""
     path = folder / SETTINGS
     if path.is_file():
         if load_json(path) != settings.as_json():
@@ -96,8 +96,6 @@ def _claim(folder: Path, settings: SearchSettings) -> None:
         return
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} exists and holds no study; give another --out")
-    folder.mkdir(parents=True, exist_ok=True)
-    save_json(path, settings.as_json())
 
 
 def _search(run: SearchRun, dry_run: bool) -> SearchResult:

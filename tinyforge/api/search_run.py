@@ -17,9 +17,9 @@ from tinyforge.search.feasibility import BoardLimits
 from tinyforge.search.files import load_json, save_json
 from tinyforge.search.narrow import Narrowed, narrow
 from tinyforge.search.needs import check_installed
-from tinyforge.search.settings import Budget, SearchSettings
+from tinyforge.search.settings import SETTINGS, Budget, SearchSettings
 from tinyforge.search.space_file import load_space, parse_space, space_text
-from tinyforge.search.storage import Place, open_peers, study_place
+from tinyforge.search.storage import Place, check_url, open_peers, study_place
 from tinyforge.target import Board, load_board
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Means:
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise UsageError(f"--workers {self.workers} makes no sense; give 1 or more")
+        check_url(self.storage)
         if self.ray is not None and self.workers > 1:
             raise UsageError("--ray and --workers are two ways to judge candidates; give one of them")
 
@@ -85,7 +86,7 @@ class SearchRun:
         self.limits = board_limits(settings, load_board(settings.board))
 
     def prepare(self, keep: bool) -> tuple[Dataset, Narrowed]:
-        """The data, and the part of the space that fits; ``keep`` it in the folder."""
+        """The data, and the part of the space that fits; ``keep`` it in the folder, which becomes a study by that."""
         from tinyforge.search.dataset import make_dataset
         from tinyforge.search.sources import load_data
 
@@ -98,6 +99,9 @@ class SearchRun:
         classes, s = len(data.classes), self.settings
         narrowed = narrow(whole, data.shape, classes, self.limits, self.budget.sampled, s.seed, self.progress)
         if keep:
+            # Not before: what cannot be searched leaves no study behind.
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_json(self.folder / SETTINGS, self.settings.as_json())
             save_json(file, _narrowed_json(narrowed))
         return data, narrowed
 

@@ -74,7 +74,8 @@ class _Reader:
         return found[0] if len(found) == 1 else None
 
     def refuse(self, node: Node | None, why: str) -> UnsupportedModel:
-        name = f"{node.op.kind} {node.name}" if node is not None else f"what follows {self.at}"
+        # Converters join the names of all that became one operator.
+        name = f"{node.op.kind} {node.name.split(';')[0]}" if node is not None else f"what follows {self.at}"
         return UnsupportedModel(f"{self.where}: {name}: {why}; --from reads networks of the blocks in tinyforge zoo")
 
     def kernel(self, node: Node) -> tuple[int, int]:

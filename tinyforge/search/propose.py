@@ -92,7 +92,12 @@ def directions(plan: Plan) -> list[str]:
 
 def objective_values(plan: Plan, cost: Cost, accuracy: float | None) -> list[float]:
     """Accuracy, then the costs that are objectives."""
-    return [accuracy or 0.0, *(float(getattr(cost, name)) for name in plan.objectives)]
+    return [accuracy or 0.0, *objective_costs(cost, plan.objectives)]
+
+
+def objective_costs(cost: Cost, objectives: Sequence[str]) -> list[float]:
+    """The costs that are objectives, in their order."""
+    return [float(getattr(cost, name)) for name in objectives]
 
 
 def constraint_values(limits: BoardLimits, broken: Mapping[str, float]) -> dict[str, float]:
@@ -172,7 +177,7 @@ class Proposer:
             found.append(made)
         if predictor is None:
             return found, None
-        return _chosen(found, predictor, room), predictor.correlation
+        return _chosen(found, predictor, room, self.plan.objectives), predictor.correlation
 
     def _ask(self, slot: int, seen: set[Candidate]) -> Proposal:
         self._study.sampler = self._sampler(
@@ -205,14 +210,36 @@ class Proposer:
             self._study.enqueue_trial(dict(zip(self._distributions, candidate.values, strict=True)))
 
 
-def _chosen(found: Sequence[Proposal], predictor: Predictor, room: int) -> list[Proposal]:
-    """Of those that could be judged, the best predicted third; the others are passed over."""
+def _chosen(found: Sequence[Proposal], predictor: Predictor, room: int, objectives: Sequence[str]) -> list[Proposal]:
+    """Of those that could be judged, the third that is best by predicted accuracy and costs; others are passed over.
+
+    First those that none beats in all objectives, then those that only these beat, and so on, the most accurate first:
+    accuracy alone would leave small networks out.
+    """
     expected = {p.slot: predictor.accuracy(p.candidate) for p in found if not p.broken and not p.repeated}
-    kept = sorted(expected, key=lambda slot: (-expected[slot], slot))[: min(room, -(-len(expected) // OVERSAMPLED))]
+    scores = {p.slot: (-expected[p.slot], *objective_costs(p.cost, objectives)) for p in found if p.slot in expected}
+    layer = _layers(scores)
+    ranked = sorted(expected, key=lambda slot: (layer[slot], -expected[slot], slot))
+    kept = ranked[: min(room, -(-len(expected) // OVERSAMPLED))]
     return [
         replace(p, predicted=round(expected[p.slot], 6), passed=p.slot not in kept) if p.slot in expected else p
         for p in found
     ]
+
+
+def _layers(scores: Mapping[int, tuple[float, ...]]) -> dict[int, int]:
+    """0 for what nothing beats, 1 for what only that beats, and so on; less is better in every score."""
+    left, layers, number = dict(scores), {}, 0
+    while left:
+        front = [slot for slot, own in left.items() if not any(_beats(other, own) for other in left.values())]
+        layers.update(dict.fromkeys(front, number))
+        left = {slot: own for slot, own in left.items() if slot not in layers}
+        number += 1
+    return layers
+
+
+def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 
 def _sampler_class(distributions: Mapping[str, Any]) -> Any:

@@ -48,6 +48,12 @@ class Place:
         return Path(self.url.split("://", 1)[1].removeprefix("/"))
 
 
+def check_url(url: str | None) -> None:
+    """Raises UsageError for a storage that is not known."""
+    if url is not None and not url.startswith(("sqlite:///", "journal:///", "postgresql")):
+        raise UsageError(f"--storage {url} is not known; give {URLS}")
+
+
 def study_place(folder: Path, url: str | None, workers: int = 1) -> Place:
     """Where the study of ``folder`` is kept: decided when it begins, written down there (without a password), the same
     from then on. url: what was asked for; None: a file in the folder.
@@ -55,8 +61,7 @@ def study_place(folder: Path, url: str | None, workers: int = 1) -> Place:
     Raises UsageError for a storage of another kind, or another one than the study's.
     """
     file = folder / PLACE
-    if url is not None and not url.startswith(("sqlite:///", "journal:///", "postgresql")):
-        raise UsageError(f"--storage {url} is not known; give {URLS}")
+    check_url(url)
     if file.is_file():
         return _known_place(folder, url, workers)
     place = Place(
