@@ -15,16 +15,16 @@ import numpy as np
 
 from tinyforge.search.architecture import architecture
 from tinyforge.search.backend import tensorflow
-from tinyforge.search.dataset import make_dataset
+from tinyforge.search.dataset import Dataset, make_dataset
 from tinyforge.search.evaluate import Evaluator
-from tinyforge.search.finalist import network_input
+from tinyforge.search.finalist import Tuner, network_input
 from tinyforge.search.keras_model import build_model, set_weights
 from tinyforge.search.recipes import Recipe
 from tinyforge.search.sources import load_data
 from tinyforge.search.space import extreme, random_candidate
 from tinyforge.search.space_file import parse_space
 from tinyforge.search.supernet import Supernet
-from tinyforge.search.train import Trainer
+from tinyforge.search.train import CHECKPOINT, Trainer
 
 SMALL = """
 name = "small"
@@ -80,7 +80,7 @@ def main(folder: Path, epochs: int, method: str, text: str) -> None:
     space = parse_space(text, "test.toml").for_data(data.shape)
     net = Supernet(space, data.shape, 10, 0)
     trainer = Trainer(net, data, Recipe(epochs, batch=256, first=0.5, method=method), 0)
-    trainer.run(folder, lambda what, done=0, total=0: None)
+    trainer.run(folder / CHECKPOINT, lambda what, done=0, total=0: None)
     weights = {name: v.numpy() for name, v in net.variables.items()}
     judge = Evaluator(net, data, 0, calibration=1, most=64)
     rng = np.random.default_rng(0)
@@ -98,9 +98,20 @@ def main(folder: Path, epochs: int, method: str, text: str) -> None:
         differences.append(float(np.abs(ours - theirs).max() / np.abs(theirs).max()))
         assert network_input(data, judge.held, network).shape[1:] == network.input_shape
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(w).tobytes() for w in weights.values())).hexdigest()
+    tuned = tuned_facts(net, data, folder) if epochs > 1 else {}
     moves = sorting_error(trainer, tf.constant(data.scaling.apply(judge.held.x)))
     found = {"digest": digest, "differences": differences, "accuracies": accuracies, "sorting_error": moves}
-    print(json.dumps({**found, "traces": trainer.traces}))
+    print(json.dumps({**found, **tuned, "traces": trainer.traces}))
+
+
+def tuned_facts(net: Supernet, data: Dataset, folder: Path) -> dict[str, Any]:
+    """A finalist that is always trained with rounding too, and whether the supernet is as it was after it."""
+    before = {name: v.numpy() for name, v in net.variables.items()}
+    tuner = Tuner(net, data, Recipe(8, batch=64, first=0), 0, lambda what, done=0, total=0: None, int8_loss=-1)
+    made = tuner.make(extreme(net.space, -1), folder / "finalist.npz")
+    kept = all(np.array_equal(before[name], v.numpy()) for name, v in net.variables.items())
+    accuracies = [made.float_accuracy, made.int8_accuracy, made.before_aware]
+    return {"finalist": accuracies, "kept": kept}
 
 
 def sorting_error(trainer: Trainer, images: Any) -> float:

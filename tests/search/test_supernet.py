@@ -49,6 +49,11 @@ def test_slices_equal_models_and_training_goes_on(tmp_path: Path, recipe: str) -
     assert max(once["differences"]) < 1e-4
     assert once["sorting_error"] < 1e-4
     assert once["traces"] == 1
+    plain, int8, before_aware = once["finalist"]
+    assert once["kept"]
+    assert plain > 0.6
+    assert int8 >= before_aware
+    assert int8 > plain - 0.05
     again = program(*arguments)
     assert again["digest"] == once["digest"], "a finished training is not repeated"
     assert again["accuracies"] == once["accuracies"]

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from tinyforge.search.space import SearchSpace
     from tinyforge.search.trial import Trial
 
-POINT, MODEL = "point.json", "model.tflite"
+POINT, MODEL, UNFINISHED = "point.json", "model.tflite", "training.npz"
+FINE_RATE = 4e-3
+"""Highest learning rate of a finalist."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,26 +84,21 @@ class Finals:
 
     def _make(self, folder: Path, trial: Trial, number: int) -> None:
         from tinyforge.search.architecture import architecture
-        from tinyforge.search.finalist import train_finalist
+        from tinyforge.search.finalist import Tuner
+        from tinyforge.search.recipes import Recipe
 
+        settings, budget = self.settings, self.budget
         network = architecture(self.space, trial.candidate, self.data.shape, len(self.data.classes))
-        statistics = self.judge.calibrate(trial.candidate)
-        finalist = train_finalist(
-            self.data,
-            network,
-            {name: v.numpy() for name, v in self.judge.net.variables.items()},
-            statistics,
-            self.budget.epochs(self.data, self.budget.fine_steps),
-            self.budget.batch,
-            self.settings.augment,
-            self.settings.seed * 1000 + number,
-            self.progress,
-        )
+        epochs = budget.epochs(self.data, budget.fine_steps)
+        recipe = Recipe(epochs, budget.batch, rate=FINE_RATE, first=0, augment=settings.augment)
+        tuner = Tuner(self.judge.net, self.data, recipe, settings.seed * 1000 + number, self.progress)
         folder.mkdir(parents=True, exist_ok=True)
+        finalist = tuner.make(trial.candidate, folder / UNFINISHED)
         (folder / MODEL).write_bytes(finalist.content)
         finalist.model.save(folder / "model.keras")
         built = self._compile(folder)
         self._measure(folder, trial, network, finalist, built)
+        (folder / UNFINISHED).unlink(missing_ok=True)
 
     def _compile(self, folder: Path) -> CompileResult:
         s = self.settings
@@ -131,6 +128,7 @@ class Finals:
             "accuracy": round(right, 6),
             "test_accuracy": round(test_right, 6),
             "float_accuracy": round(finalist.float_accuracy, 6),
+            "int8_accuracy_before_aware_training": finalist.before_aware,
             "supernet_accuracy": trial.accuracy,
             **{name: compiled[name] for name in kept},
             "estimated_cycles": dict(report.result.estimated_cycles),

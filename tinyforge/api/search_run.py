@@ -138,7 +138,7 @@ class SearchRun:
         from tinyforge.search.backend import tensorflow
         from tinyforge.search.recipes import Recipe
         from tinyforge.search.supernet import Supernet
-        from tinyforge.search.train import Trainer
+        from tinyforge.search.train import CHECKPOINT, Trainer
 
         self.progress("starting TensorFlow")
         tensorflow(self.means.threads)
@@ -153,7 +153,7 @@ class SearchRun:
             # Its channels are sorted, and large steps would lose what it has learnt.
             recipe = replace(recipe, first=0.0, rate=recipe.rate * GENTLE)
         with open_peers(place) as peers, peers.lead("train"):
-            Trainer(net, data, recipe, self.settings.seed).run(self.folder, self.progress)
+            Trainer(net, data, recipe, self.settings.seed).run(self.folder / CHECKPOINT, self.progress)
         return net
 
     def study(self, data: Dataset, narrowed: Narrowed, net: Supernet, place: Place) -> tuple[Study, Evaluator]:

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinyforge.ir.types import Array
-from tinyforge.search.architecture import Architecture
-from tinyforge.search.augment import augmentation, soft_labels
-from tinyforge.search.backend import tensorflow
+from tinyforge.search.architecture import Architecture, architecture
 from tinyforge.search.dataset import Dataset, Floats, Samples, resized
-from tinyforge.search.keras_model import accuracy, build_model, convert_int8, set_weights
-from tinyforge.search.train import Report
+from tinyforge.search.evaluate import Evaluator
+from tinyforge.search.keras_model import CALIBRATION_SAMPLES, accuracy, build_model, convert_int8, set_weights
+from tinyforge.search.recipes import Recipe
+from tinyforge.search.space import Candidate
+from tinyforge.search.supernet import Supernet
+from tinyforge.search.train import Report, Trainer
 
-RATE = 2e-3
+AWARE_RATE = 5e-4
+"""Highest learning rate with rounding."""
+CALIBRATION = 20
+"""Batches that normalisation is calibrated with."""
+INT8_LOSS = 0.005
+"""Accuracy lost by quantisation from which training goes on with rounding in it, ..."""
+AWARE_PART = 4
+"""... for one in so many of the epochs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finalist:
-    """model: the Keras model; content: its int8 ``.tflite``. Accuracies on the validation split, float and int8."""
+    """model: the Keras model; content: its int8 ``.tflite``. Accuracies on the validation split: of the float model,
+    of the file, and of the file before training with rounding, None where that was not needed."""
 
     model: Any
     content: bytes
     float_accuracy: float
     int8_accuracy: float
+    before_aware: float | None = None
 
 
 def network_input(data: Dataset, samples: Samples, architecture: Architecture) -> Floats:
@@ -35,59 +47,61 @@ def network_input(data: Dataset, samples: Samples, architecture: Architecture) -
     return data.scaling.apply(resized(samples.x, architecture.input_shape))
 
 
-def train_finalist(
-    data: Dataset,
-    architecture: Architecture,
-    weights: Mapping[str, Array],
-    statistics: Mapping[str, Array],
-    epochs: int,
-    batch: int,
-    augment: str,
-    seed: int,
-    tell: Report,
-) -> Finalist:
-    """Train the network of ``architecture`` from the supernet's weights for ``epochs``; quantise it after."""
-    tensorflow().keras.utils.set_random_seed(seed)
-    model = build_model(architecture)
-    set_weights(model, architecture, weights, statistics)
-    _fine_tune(model, data, architecture, epochs, batch, augment, seed, tell)
-    tell("quantising", epochs, epochs)
-    calibration = network_input(data, data.train.take(_some(len(data.train), seed)), architecture)
-    content = convert_int8(model, architecture, calibration)
-    held = network_input(data, data.validation, architecture)
-    quantised, outputs = reference_outputs(content, held)
-    right = float((outputs.reshape(len(held), -1).argmax(1) == data.validation.y).mean())
-    assert quantised.dtype == np.int8
-    return Finalist(model, content, accuracy(model, held, data.validation.y), right)
+@dataclass(frozen=True, slots=True, eq=False)
+class Tuner:
+    """Trains finalists of one supernet, whose weights stay as they are. seed: of the finalist. int8_loss: accuracy
+    that quantisation may cost."""
+
+    net: Supernet
+    data: Dataset
+    recipe: Recipe
+    seed: int
+    tell: Report
+    int8_loss: float = INT8_LOSS
+
+    def make(self, candidate: Candidate, checkpoint: Path) -> Finalist:
+        """Train ``candidate`` from the supernet's weights and quantise it; once more with rounding where that cost
+        more than ``int8_loss``, and the better one is kept. A finished epoch is in ``checkpoint``."""
+        with _kept_weights(self.net):
+            self._train(candidate, self.recipe, checkpoint, "training a finalist")
+            plain = self._quantised(candidate)
+            if plain.float_accuracy - plain.int8_accuracy <= self.int8_loss:
+                return plain
+            self.net.fake_quant = self.net.make_fake_quant()
+            less = replace(self.recipe, epochs=-(-self.recipe.epochs // AWARE_PART), rate=AWARE_RATE)
+            self._train(candidate, less, None, "training a finalist with rounding")
+            aware = self._quantised(candidate)
+            better = aware if aware.int8_accuracy > plain.int8_accuracy else plain
+            return replace(better, before_aware=plain.int8_accuracy)
+
+    def _train(self, candidate: Candidate, recipe: Recipe, checkpoint: Path | None, what: str) -> None:
+        Trainer(self.net, self.data, recipe, self.seed, candidate).run(checkpoint, self.tell, what)
+
+    def _quantised(self, candidate: Candidate) -> Finalist:
+        data = self.data
+        network = architecture(self.net.space, candidate, data.shape, len(data.classes))
+        statistics = Evaluator(self.net, data, self.seed, CALIBRATION).calibrate(candidate)
+        model = build_model(network)
+        set_weights(model, network, {name: v.numpy() for name, v in self.net.variables.items()}, statistics)
+        self.tell("quantising")
+        some = np.random.default_rng([self.seed, 47]).permutation(len(data.train))[:CALIBRATION_SAMPLES]
+        content = convert_int8(model, network, network_input(data, data.train.take(some), network))
+        held = network_input(data, data.validation, network)
+        _, outputs = reference_outputs(content, held)
+        right = float((outputs.reshape(len(held), -1).argmax(1) == data.validation.y).mean())
+        return Finalist(model, content, accuracy(model, held, data.validation.y), right)
 
 
-def _some(count: int, seed: int) -> Array:
-    return np.random.default_rng([seed, 47]).permutation(count)[:256]
-
-
-def _fine_tune(
-    model: Any,
-    data: Dataset,
-    architecture: Architecture,
-    epochs: int,
-    batch: int,
-    augment: str,
-    seed: int,
-    tell: Report,
-) -> None:
-    """Adam with a cosine rate; label smoothing as for the supernet."""
-    keras = tensorflow().keras
-    change = augmentation(augment, data.kind, data.shape[2])
-    x, y = network_input(data, data.train, architecture), data.train.y
-    targets = soft_labels(y, len(data.classes))
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-    steps = epochs * math.ceil(len(y) / batch)
-    model.compile(keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(RATE, steps), 1e-4), loss)
-    for epoch in range(epochs):
-        rng = np.random.default_rng([seed, 53, epoch])
-        order = rng.permutation(len(y))
-        model.fit(*change(x[order], targets[order], rng), batch_size=batch, shuffle=False, verbose=0)
-        tell("training a finalist", epoch + 1, epochs)
+@contextmanager
+def _kept_weights(net: Supernet) -> Iterator[None]:
+    """The supernet is as it was afterwards."""
+    before = {name: v.numpy() for name, v in net.variables.items()}
+    try:
+        yield
+    finally:
+        net.fake_quant = None
+        for name, variable in net.variables.items():
+            variable.assign(before[name])
 
 
 def reference_outputs(content: bytes, samples: Array) -> tuple[Array, Array]:

@@ -18,6 +18,7 @@ import numpy as np
 from tinyforge.ir.types import Array
 from tinyforge.search.architecture import SQUEEZE, Layer, all_layers, block_kernel, classifier_name
 from tinyforge.search.backend import tensorflow
+from tinyforge.search.fake_quant import FakeQuant
 from tinyforge.search.space import CHANNELS, HEAD, RESOLUTION, STEM, SearchSpace
 
 EPSILON = 1e-3
@@ -82,6 +83,19 @@ class Supernet:
             if layer.normalised
         }
         self.genes = {gene.name: (i, gene.choices) for i, gene in enumerate(space.genes)}
+        self.fake_quant: FakeQuant | None = None
+        """Where it is set, what is traced from then on rounds as int8 does."""
+
+    def make_fake_quant(self) -> FakeQuant:
+        """Fresh ranges for every activation of this network."""
+        return FakeQuant(["input", *(layer.name for layer, _ in self.layers.values())])
+
+    def _rounded(self, run: _Pass, name: str) -> None:
+        if self.fake_quant is not None:
+            run.x = self.fake_quant.activations(run.x, name, run.mode == "train")
+
+    def _kernel_of(self, weights: Any, axis: int = -1) -> Any:
+        return weights if self.fake_quant is None else self.fake_quant.weights(weights, axis)
 
     def forward(self, images: Any, code: Any, mode: str) -> Any:
         """Logits (n, classes) of scaled float32 samples; ``code``: int32 values of the candidate's genes.
@@ -91,6 +105,7 @@ class Supernet:
         """
         run = _Pass(images, code, mode)
         self._input(run)
+        self._rounded(run, "input")
         self._conv(run, "stem", self._gene(code, STEM), self.space.stem.kernel, self.space.stem.stride)
         for i, stage in enumerate(self.space.stages):
             for j in range(stage.most_blocks):
@@ -134,7 +149,7 @@ class Supernet:
     def _classify(self, run: _Pass, name: str) -> Any:
         features = self.tf.reduce_mean(run.x, (1, 2))
         kernel = self.variables[f"{name}/kernel"][: self.tf.shape(features)[1]]
-        return self.tf.matmul(features, kernel) + self.variables[f"{name}/bias"]
+        return self.tf.matmul(features, self._kernel_of(kernel)) + self.variables[f"{name}/bias"]
 
     def _block(self, run: _Pass, i: int, j: int) -> Any:
         stage, name = self.space.stages[i], f"stage{i}.{j}"
@@ -144,7 +159,10 @@ class Supernet:
             return self._residual(run, name, self._gene(run.code, f"stage{i}.width"), kernel, stride)
         expanded, direct = (partial(self._spatial, i=i, j=j, kernel=kernel, expanded=e) for e in (True, False))
         run.x = self._when(run, f"{name}.expand", 1, expanded, direct)
-        return before + run.x if stage.block == "mbconv" and j > 0 else run.x
+        if stage.block == "mbconv" and j > 0:
+            run.x = before + run.x
+            self._rounded(run, f"{name}.add")
+        return run.x
 
     def _spatial(self, run: _Pass, i: int, j: int, kernel: Any, expanded: bool) -> Any:
         """Depthwise convolution and projection, with or without the expansion before."""
@@ -172,7 +190,9 @@ class Supernet:
         shortcut = _Pass(before, run.code, run.mode)
         if name.endswith(".0"):
             self._conv(shortcut, f"{name}.shortcut", width, 1, stride, "")
-        return self.tf.nn.relu6(shortcut.x + run.x)
+        run.x = self.tf.nn.relu6(shortcut.x + run.x)
+        self._rounded(run, f"{name}.add")
+        return run.x
 
     def _squeeze(self, run: _Pass, name: str) -> Any:
         """Squeeze-and-excite on ``run.x``; its layers have biases instead of normalisation."""
@@ -194,13 +214,13 @@ class Supernet:
 
     def _conv(self, run: _Pass, name: str, width: Any, kernel: Any, stride: int, activation: str = "relu6") -> None:
         weights = self._centre(name, kernel)[:, :, : self.tf.shape(run.x)[3], :width]
-        run.x = self.tf.nn.conv2d(run.x, weights, self._strides(stride), "SAME")
+        run.x = self.tf.nn.conv2d(run.x, self._kernel_of(weights), self._strides(stride), "SAME")
         self._normalise(run, name, activation)
 
     def _depthwise(self, run: _Pass, name: str, kernel: Any, stride: int) -> None:
         weights = self._centre(name, kernel)[:, :, : self.tf.shape(run.x)[3]]
         # Signals have one column, which equal strides leave as it is.
-        run.x = self.tf.nn.depthwise_conv2d(run.x, weights, (1, stride, stride, 1), "SAME")
+        run.x = self.tf.nn.depthwise_conv2d(run.x, self._kernel_of(weights, -2), (1, stride, stride, 1), "SAME")
         self._normalise(run, name, "relu6")
 
     def _strides(self, stride: int) -> list[int]:
@@ -218,6 +238,7 @@ class Supernet:
             run.x = run.x * scale + (beta - mean * scale)
         if activation == "relu6":
             run.x = self.tf.nn.relu6(run.x)
+        self._rounded(run, name)
 
     def _moments(self, run: _Pass, name: str, channels: Any) -> Any:
         """Mean and variance of each channel: of this batch, which are added up too, or those calibrated before."""

@@ -32,10 +32,11 @@ class Report(Protocol):
 
 
 class Trainer:
-    """A supernet with its optimiser (Adam, decoupled weight decay, cosine rate)."""
+    """A supernet with its optimiser (Adam, decoupled weight decay, cosine rate). only: the one sub-network to train, by
+    the labels alone; else those of the recipe."""
 
-    def __init__(self, net: Supernet, data: Dataset, recipe: Recipe, seed: int) -> None:
-        self.net, self.data, self.recipe, self.seed = net, data, recipe, seed
+    def __init__(self, net: Supernet, data: Dataset, recipe: Recipe, seed: int, only: Candidate | None = None) -> None:
+        self.net, self.data, self.recipe, self.seed, self.only = net, data, recipe, seed, only
         self.tf = tf = net.tf
         zeros = {n: np.zeros(v.shape, np.float32) for n, v in net.variables.items()}
         self.first = {n: tf.Variable(z) for n, z in zeros.items()}
@@ -61,9 +62,10 @@ class Trainer:
         """How often the network was traced: once, whatever the sub-networks."""
         return int(self._gradients.experimental_get_tracing_count())
 
-    def run(self, folder: Path, tell: Report) -> None:
-        """Train until the last epoch, from the checkpoint in ``folder`` where there is one."""
-        self.restore(folder)
+    def run(self, checkpoint: Path | None, tell: Report, what: str = "training the supernet") -> None:
+        """Train until the last epoch, from the file ``checkpoint`` where there is one; None keeps nothing."""
+        if checkpoint is not None:
+            self.restore(checkpoint)
         total = self.recipe.epochs * self.steps
         while self.epoch < self.recipe.epochs:
             if self.epoch and self.epoch == self.recipe.first_epochs:
@@ -71,9 +73,10 @@ class Trainer:
             for step, (x, targets) in enumerate(self._batches()):
                 done = self.epoch * self.steps + step
                 self._step(x, targets, done, total)
-                tell("training the supernet", done + 1, total)
+                tell(what, done + 1, total)
             self.epoch += 1
-            self.save(folder)
+            if checkpoint is not None:
+                self.save(checkpoint)
 
     def _batches(self) -> Iterator[tuple[Array, Array]]:
         rng = np.random.default_rng([self.seed, 31, self.epoch])
@@ -85,6 +88,8 @@ class Trainer:
 
     def subnets(self, step: int) -> list[Candidate]:
         """The networks of a step."""
+        if self.only is not None:
+            return [self.only]
         if step < self.recipe.first_epochs * self.steps:
             return [extreme(self.net.space, -1)]
         rng = np.random.default_rng([self.seed, 37, step])
@@ -139,18 +144,17 @@ class Trainer:
             for name, array in moved({n: v.numpy() for n, v in part.items()}, groups, orders):
                 part[name].assign(array)
 
-    def save(self, folder: Path) -> None:
+    def save(self, checkpoint: Path) -> None:
         """Weights, optimiser and epoch, in one file that is never half written."""
         parts = {"w": self.net.variables, "m": self.first, "v": self.second}
         arrays = {f"{key}:{n}": v.numpy() for key, part in parts.items() for n, v in part.items()}
-        save_arrays(folder / CHECKPOINT, {**arrays, "epoch": np.asarray([self.epoch, self.updates])})
+        save_arrays(checkpoint, {**arrays, "epoch": np.asarray([self.epoch, self.updates])})
 
-    def restore(self, folder: Path) -> None:
+    def restore(self, checkpoint: Path) -> None:
         """What ``save`` wrote, where it did."""
-        path = folder / CHECKPOINT
-        if not path.is_file():
+        if not checkpoint.is_file():
             return
-        arrays = load_arrays(path)
+        arrays = load_arrays(checkpoint)
         for key, part in (("w", self.net.variables), ("m", self.first), ("v", self.second)):
             for name, variable in part.items():
                 variable.assign(arrays[f"{key}:{name}"])
