@@ -97,6 +97,7 @@ class Finals:
         (folder / MODEL).write_bytes(finalist.content)
         finalist.model.save(folder / "model.keras")
         built = self._compile(folder)
+        self._front_end(folder, built)
         self._measure(folder, trial, network, finalist, built)
         (folder / UNFINISHED).unlink(missing_ok=True)
 
@@ -114,6 +115,16 @@ class Finals:
             name="model",
             progress=self.progress,
         )
+
+    def _front_end(self, folder: Path, built: CompileResult) -> None:
+        """The C that makes the network's input from sound, where the data was sound."""
+        from tinyforge.search.front_end_c import write_front_end
+        from tinyforge.search.log_mel_fixed import feature_quant, fixed_front_end
+
+        if self.data.front_end is not None:
+            source, scaling = built.info.inputs[0], self.data.scaling
+            quant = feature_quant(scaling.mean, scaling.std, source.scale, source.zero_point)
+            write_front_end(folder / "front_end", fixed_front_end(self.data.front_end), quant, built.info.name)
 
     def _measure(
         self, folder: Path, trial: Trial, network: Architecture, finalist: Finalist, built: CompileResult

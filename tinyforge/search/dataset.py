@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tinyforge.errors import UsageError
 from tinyforge.ir.types import Array
+from tinyforge.search.logmel import FrontEnd
 
 Floats = npt.NDArray[np.float32]
 KINDS = ("image", "spectrogram", "signal")
@@ -37,13 +38,15 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawData:
-    """What a loader found. test: None where the source has no test split of its own."""
+    """What a loader found. test: None where the source has no test split of its own. front_end: what made the
+    features of sound; None where that is not known."""
 
     name: str
     kind: str
     train: Samples
     test: Samples | None
     classes: tuple[str, ...]
+    front_end: FrontEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Dataset:
     test: Samples
     classes: tuple[str, ...]
     scaling: Scaling
+    front_end: FrontEnd | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -110,7 +114,7 @@ def make_dataset(raw: RawData, seed: int) -> Dataset:
         train, test = _split(train, TEST_PART, rng)
     train, validation = _split(_without(train, test), VALIDATION_PART, rng)
     scaling = PIXELS if train.x.dtype == np.uint8 else _standardise(train.x)
-    return Dataset(raw.name, raw.kind, train, validation, test, raw.classes, scaling)
+    return Dataset(raw.name, raw.kind, train, validation, test, raw.classes, scaling, raw.front_end)
 
 
 def _check(raw: RawData) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 from tinyforge.errors import UsageError
 from tinyforge.ir.types import Array
 from tinyforge.search.dataset import RawData, Samples
-from tinyforge.search.logmel import front_end_for, log_mel
+from tinyforge.search.log_mel_fixed import fixed_front_end, fixed_log_mel
+from tinyforge.search.logmel import front_end_for
 from tinyforge.search.needs import missing
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".gif", ".webp")
@@ -32,13 +33,14 @@ def load_folder(path: Path) -> RawData:
     if not classes:
         raise UsageError(f"{train} has no folders; put the files of each class into a folder of its own")
     kind, samples = _read(train, classes)
+    front = front_end_for(_wave(next(train.rglob("*.wav")))[1]) if kind == "spectrogram" else None
     held = next((path / name for name in ("test", "val") if train != path and (path / name).is_dir()), None)
     if held is None:
-        return RawData(path.name, kind, samples, None, classes)
+        return RawData(path.name, kind, samples, None, classes, front)
     _, test = _read(held, classes)
     if test.x.shape[1:] != samples.x.shape[1:]:
         raise UsageError(f"{held}: samples of {test.x.shape[1:]}, those of {train} have {samples.x.shape[1:]}")
-    return RawData(path.name, kind, samples, test, classes)
+    return RawData(path.name, kind, samples, test, classes, front)
 
 
 def _read(folder: Path, classes: Sequence[str]) -> tuple[str, Samples]:
@@ -80,13 +82,13 @@ def read_images(files: Files) -> tuple[str, Samples]:
 
 
 def read_waves(files: Files) -> tuple[str, Samples]:
-    """Log-mel spectrograms (frames, bands, 1) of the first second."""
+    """Log-mel spectrograms (frames, bands, 1) of the first second, as the C front end computes them."""
     recordings, rates = zip(*(_wave(file) for file, _ in files), strict=True)
     if len(set(rates)) != 1:
         raise UsageError(f"recordings at {sorted(set(rates))} Hz; convert them to one sampling rate")
-    front = front_end_for(rates[0])
-    x = np.stack([log_mel(pcm, front) for pcm in recordings])[..., None]
-    return "spectrogram", Samples(x.astype(np.float32), _labels(files))
+    fixed = fixed_front_end(front_end_for(rates[0]))
+    x = np.stack([fixed_log_mel(pcm, fixed) for pcm in recordings])[..., None]
+    return "spectrogram", Samples((x / 65536).astype(np.float32), _labels(files))
 
 
 def _wave(path: Path) -> tuple[Array, int]:

@@ -28,9 +28,19 @@ class FrontEnd:
     high: float
 
     @property
+    def size_log2(self) -> int:
+        """The Fourier transform has 2 to the power of it samples: the window's, then zeros."""
+        return (self.window - 1).bit_length()
+
+    @property
+    def size(self) -> int:
+        """Samples of the Fourier transform."""
+        return 1 << self.size_log2
+
+    @property
     def bins(self) -> int:
-        """Frequencies of the Fourier transform, whose length is the window's."""
-        return self.window // 2 + 1
+        """Frequencies of the Fourier transform."""
+        return self.size // 2 + 1
 
 
 def front_end_for(rate: int, seconds: float = 1.0) -> FrontEnd:
@@ -48,7 +58,7 @@ def mel(hertz: FloatArray) -> FloatArray:
 def mel_weights(front: FrontEnd) -> FloatArray:
     """Triangular filters (bins, bands), each of height 1."""
     edges = np.linspace(mel(np.asarray(front.low)), mel(np.asarray(front.high)), front.bands + 2)
-    at = mel(np.arange(front.bins) * front.rate / front.window)[:, None]
+    at = mel(np.arange(front.bins) * front.rate / front.size)[:, None]
     rise = (at - edges[:-2]) / (edges[1:-1] - edges[:-2])
     fall = (edges[2:] - at) / (edges[2:] - edges[1:-1])
     return np.asarray(np.maximum(0.0, np.minimum(rise, fall)))
@@ -66,5 +76,5 @@ def log_mel(pcm: Array, front: FrontEnd) -> Array:
     wave[: min(needed, len(pcm))] = pcm[:needed].astype(np.float64) / 32768
     starts = np.arange(front.frames) * front.hop
     frames = wave[starts[:, None] + np.arange(front.window)] * hann(front.window)
-    power = np.abs(np.fft.rfft(frames, axis=1)) ** 2 / front.window
+    power = np.abs(np.fft.rfft(frames, front.size, axis=1)) ** 2 / front.window
     return np.asarray(np.log(power @ mel_weights(front) + FLOOR), np.float32)

@@ -30,7 +30,7 @@ class Recipe:
     subnets: int = 4
     rate: float = 1e-2
     rise: int = 20
-    decay: float = 1e-4
+    decay: float = 1e-2
     first: float = 0.1
     augment: str = "auto"
 

@@ -30,7 +30,7 @@ def load_data(source: str, test: str | None = None) -> RawData:
         raise UsageError(
             f"{test}: samples of {held.train.x.shape[1:]}, those of {source} have {found.train.x.shape[1:]}"
         )
-    return RawData(found.name, found.kind, found.train, held.train, found.classes)
+    return RawData(found.name, found.kind, found.train, held.train, found.classes, found.front_end)
 
 
 def _load(source: str) -> RawData:
