@@ -1,28 +1,35 @@
-"""TensorFlow, imported late and set up once: repeatable, and with no more threads than asked for."""
+"""TensorFlow, imported late and set up once: repeatable on one kind of processor, with a given number of threads."""
 
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from typing import Any
 
 from tinyforge.search.needs import missing
 from tinyforge.search.quiet import quiet
 
+_STARTED: list[Any] = []
+"""The module, once it is set up."""
 
-@lru_cache(maxsize=1)
+
 def tensorflow(threads: int | None = None) -> Any:
     """The module; the first call decides on the number of threads. Raises ToolMissing."""
+    if not _STARTED:
+        _STARTED.append(_start(threads or len(os.sched_getaffinity(0))))
+    return _STARTED[0]
+
+
+def _start(threads: int) -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        with quiet():
+    with quiet():
+        try:
             import tensorflow as tf
-    except ImportError as error:
-        raise missing("TensorFlow") from error
-    tf.get_logger().setLevel("ERROR")
-    count = threads or len(os.sched_getaffinity(0))
-    tf.config.threading.set_intra_op_parallelism_threads(count)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.keras.utils.set_random_seed(0)
-    tf.config.experimental.enable_op_determinism()
+        except ImportError as error:
+            raise missing("TensorFlow") from error
+        tf.get_logger().setLevel("ERROR")
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.keras.utils.set_random_seed(0)
+        tf.config.experimental.enable_op_determinism()
+        tf.zeros(1)  # starts the runtime, which has a message of its own
     return tf
