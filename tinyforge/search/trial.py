@@ -44,7 +44,10 @@ class Trial:
 
 
 def pareto(trials: Iterable[Trial], objectives: Sequence[str]) -> list[Trial]:
-    """Those that no other is at least as good as everywhere and better somewhere; the most accurate first."""
+    """Those that no other is at least as good as everywhere and better somewhere; the most accurate first.
+
+    Of equal ones the largest comes first: a small validation split does not tell them apart.
+    """
     pool = list(trials)
     scores = {t.number: (-(t.accuracy or 0.0), *(getattr(t.cost, name) for name in objectives)) for t in pool}
 
@@ -52,7 +55,7 @@ def pareto(trials: Iterable[Trial], objectives: Sequence[str]) -> list[Trial]:
         own = scores[trial.number]
         return any(other != own and all(a <= b for a, b in zip(other, own, strict=True)) for other in scores.values())
 
-    return sorted((t for t in pool if not beaten(t)), key=lambda t: (scores[t.number], t.number))
+    return sorted((t for t in pool if not beaten(t)), key=lambda t: (scores[t.number], -t.cost.executed_macs, t.number))
 
 
 def spread(front: Sequence[Trial], count: int) -> list[Trial]:
