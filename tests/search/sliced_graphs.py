@@ -41,6 +41,8 @@ def sliced_graph(rng: np.random.Generator, share: int = 2) -> Sliced:
     first, wide = len(b.nodes), share * 2 * int(rng.integers(1, 7))
     kernel = 1 if rng.random() < 0.6 else 3
     y = b.conv(x, wide, Activation(ACTIVATIONS[int(rng.integers(2))]), kernel)
+    if rng.random() < 0.3:
+        _beyond_pairs(b, b.nodes[first].inputs[1])
     y = b.put(HardSwish(), y) if rng.random() < 0.3 else y
     y = _swept(b, y)
     y = b.put(HardSwish(), y) if rng.random() < 0.3 else y
@@ -49,6 +51,13 @@ def sliced_graph(rng: np.random.Generator, share: int = 2) -> Sliced:
     z = b.conv(y, narrow)
     z = b.put(Add(Activation.NONE), z, source) if same and rng.random() < 0.7 else z
     return Sliced(b.graph([z]), first, last, wide)
+
+
+def _beyond_pairs(b: Builder, weights: str) -> None:
+    """Makes the weights such that no two of them fit 16 bits together."""
+    data = b.tensors[weights].array().copy()
+    data[..., :2] = -128
+    b.tensors[weights] = replace(b.tensors[weights], data=data)
 
 
 def _swept(b: Builder, x: str) -> str:

@@ -65,13 +65,16 @@ def _cached(space: Space, tensor: int, rows: Span, cols: Span, bands: int, piece
 
 
 class SlicedStages:
-    """All stages of a network that can run in slices, in the given grids of band heights and chunk widths (0: rows)."""
+    """All stages of a network that can run in slices, in the given grids of band heights and chunk widths (0: rows).
+    Not those of operators that run twice: both runs share their tables, and slices want them in another order."""
 
     def __init__(self, space: Space, grids: Sequence[tuple[int, int]], limits: Limits) -> None:
         self.space, self.limits = space, limits
         self.found: dict[tuple[int, int], list[_Held]] = {}
         if not limits.caches:
             return
+        nodes = space.graph.nodes
+        self.twice = {name for node in nodes if node.repeats for name in (node.name, node.repeats)}
         for last in range(1, space.count):
             first = self._first(last)
             if first is not None:
@@ -84,11 +87,13 @@ class SlicedStages:
             op = graph.nodes[first].op
             node = self.space.windowed[first]
             assert isinstance(op, Op)
-            if node is None or op.channels is Channels.MIXED or (op.channels is Channels.ALL and first == last):
+            if node is None or op.channels is Channels.MIXED or graph.nodes[first].name in self.twice:
                 return None
             if op.channels is Channels.ALL:
                 fed = self.limits.fed and self.space.made[node.reads[0].tensor] < 0
-                return first if not fed and self._slices(first) and sliceable(graph, first, last) else None
+                if first == last or fed or not self._slices(first):
+                    return None
+                return first if sliceable(graph, first, last) else None
         return None
 
     def _slices(self, first: int) -> list[int]:
