@@ -188,7 +188,7 @@ class _Job:
 
 def _table_bytes(settings: CompileSettings, board: Board) -> int:
     """What tables may take before a faster kernel is not worth its larger ones."""
-    if settings.objective in ("sram", "size"):
+    if settings.objective in ("sram", "size") or not board.has("dsp"):
         return 0
     return (board.flash_bytes if settings.flash is None else settings.flash) - CODE_BYTES
 

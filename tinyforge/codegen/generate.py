@@ -61,7 +61,7 @@ def lower_graph(
     taken as long as all tables stay within ``table_bytes`` (None: no limit), those first that multiply most for it."""
     calls = [_op(node).lower_for(isa, graph.ins(node), graph.outs(node)) for node in graph.nodes]
     used = sum(_table_bytes(call) for call in calls)
-    for index, call in _wide_calls(graph, isa, calls, fast_flash):
+    for index, call in _wide_calls(graph, calls, fast_flash):
         used += _table_bytes(call) - _table_bytes(calls[index])
         if table_bytes is not None and used > table_bytes:
             break
@@ -69,12 +69,12 @@ def lower_graph(
     return tuple(calls)
 
 
-def _wide_calls(graph: Graph, isa: Isa, calls: Sequence[KernelCall], fast_flash: bool) -> list[tuple[int, KernelCall]]:
+def _wide_calls(graph: Graph, calls: Sequence[KernelCall], fast_flash: bool) -> list[tuple[int, KernelCall]]:
     """Nodes that have a faster call with larger tables, and that call; the most multiplications a byte first."""
     found = []
     for index, (node, call) in enumerate(zip(graph.nodes, calls, strict=True)):
         op, ins, outs = _op(node), graph.ins(node), graph.outs(node)
-        wide = op.lower_wide(isa, call, ins, outs, fast_flash)
+        wide = op.lower_wide(call, ins, outs, fast_flash)
         if wide is not None:
             found.append((op.macs(ins, outs) / _table_bytes(wide), index, wide))
     return [(index, wide) for _, index, wide in sorted(found, key=lambda item: (-item[0], item[1]))]

@@ -97,9 +97,10 @@ class Op(OpBase):
         return self.lower(ins, outs)
 
     def lower_wide(
-        self, isa: Isa, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], fast_flash: bool
+        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], fast_flash: bool
     ) -> KernelCall | None:
-        """A call faster than ``call`` of ``lower_for`` for more flash and scratch; None where there is none.
+        """A call faster than ``call`` of ``lower_for`` for more flash and scratch, on cores that multiply and add pairs
+        of 16 bits in one instruction; None where there is none.
         ``fast_flash``: a second word is read from flash in less time than two instructions take."""
         return None
 

@@ -119,15 +119,12 @@ class Conv2D(Op):
         return self._plain_call(call, ins, outs, rescale)
 
     def lower_wide(
-        self, isa: Isa, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], fast_flash: bool
+        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], fast_flash: bool
     ) -> KernelCall | None:
         if call.kernel != PLAIN_KERNEL:
             return None
         packed = pack_wide(_matrix(ins), folded_bias(ins), self._rescale(ins, outs), GROUP)
-        if packed is None:
-            return None
-        wide = self._packed_call(self._row_call(ins), ins, packed)
-        return _with_block(wide, self._block(ins, 1, 1)) if isa is Isa.BASELINE else wide
+        return None if packed is None else self._packed_call(self._row_call(ins), ins, packed)
 
     def _row_call(self, ins: Sequence[Tensor]) -> KernelCall:
         """What all kernels have in common."""

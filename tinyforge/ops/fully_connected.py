@@ -97,7 +97,7 @@ class FullyConnected(Op):
         )
 
     def lower_wide(
-        self, isa: Isa, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], fast_flash: bool
+        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], fast_flash: bool
     ) -> KernelCall | None:
         group, values = _group(ins[1].shape[0]), ins[1].shape[1]
         better = call.kernel in PLAIN_KERNELS or (fast_flash and group == 4 and call.kernel == PACKED_KERNEL)
