@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
+import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinyforge
+from tests.guards.source import ROOT
 from tests.shared import golden, shared_model
 from tests.tflite_writer import litert_outputs
 from tinyforge.api.compile import CompileResult
@@ -75,32 +79,22 @@ def test_row_fed_as_built(name: str, tmp_path: Path) -> None:
     run_exactly(whole, recorded)
 
 
-def mobilenet(width: float, resolution: int) -> bytes:
+def write_mobilenet(width: float, resolution: int, to: Path) -> None:
     """MobileNetV2 with random weights, int8."""
-    tf = pytest.importorskip("tensorflow")
-    tf.random.set_seed(0)
-    shape = (resolution, resolution, 3)
-    model = tf.keras.applications.MobileNetV2(input_shape=shape, alpha=width, weights=None, classes=1000)
-    rng = np.random.default_rng(0)
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([rng.uniform(-1, 1, (1, *shape)).astype(np.float32)] for _ in range(2))
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the converter's own, about statistics it was not asked for
-        content: bytes = converter.convert()
-    return content
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("TensorFlow is not installed")
+    words = [sys.executable, "-m", "tests.emulator.mobilenet", str(width), str(resolution), str(to)]
+    done = subprocess.run(words, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("width", "resolution", "most"), MOBILENETS)
 def test_mobilenet_v2(width: float, resolution: int, most: int, tmp_path: Path) -> None:
-    content = mobilenet(width, resolution)
     model, recorded = tmp_path / "mobilenet.tflite", tmp_path / "golden.npz"
-    model.write_bytes(content)
+    write_mobilenet(width, resolution, model)
     sample = np.random.default_rng(1).integers(-128, 128, (1, resolution, resolution, 3)).astype(np.int8)
-    np.savez(recorded, input_0=sample[None], output_0=litert_outputs(content, [sample])[0][None])
+    np.savez(recorded, input_0=sample[None], output_0=litert_outputs(model.read_bytes(), [sample])[0][None])
     built = tinyforge.compile(
         model, board="emulated_m7", objective="sram", input_mode="rows", max_mac_factor=1.05, out=tmp_path / "build"
     )

@@ -36,6 +36,7 @@ def test_page_is_complete_and_self_contained(report: Path) -> None:
     assert len(re.findall(r"<tr><td>\d+</td>", text)) == 18
     for words in (
         "Memory over time",
+        "Estimated cycles over SRAM",
         "bands of",
         "layer by layer",
         "instructions",

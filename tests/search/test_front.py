@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.runner import tinyforge_command
+from tests.search.squeeze_graphs import squeeze_graph
 from tests.shared import DIGITS
 from tinyforge.api.network import read_network
 from tinyforge.codegen.generate import lower_graph
 from tinyforge.reporting.plan_file import load_plan
-from tinyforge.schedule.front import pareto
+from tinyforge.schedule.best import best_schedule
+from tinyforge.schedule.front import chosen_point, pareto
 from tinyforge.schedule.optimise import optimise
 from tinyforge.schedule.options import Options
 
@@ -22,7 +25,7 @@ def test_no_point_beats_another(mode: str) -> None:
     calls = lower_graph(graph)
     options = Options("sram", "auto", 1.25, mode, max_cycle_factor=99.0)
     chosen = optimise(graph, calls, None, options)
-    points = pareto(graph, calls, options, chosen)
+    points = pareto(graph, calls, options, chosen_point(chosen))
     free = [p for p in points if not p.chosen]
     assert len(points) >= 4
     assert not any(a.beats(b) for a in points for b in free)
@@ -34,6 +37,19 @@ def test_no_point_beats_another(mode: str) -> None:
     if mode == "whole":
         assert points[0].arena_bytes == layers.arena_bytes
         assert points[0].fused_stages == 0
+
+
+def test_the_front_goes_on_with_squeezes_in_two_passes() -> None:
+    graph = squeeze_graph(np.random.default_rng(3), 3)
+    calls = lower_graph(graph)
+    options = Options("sram", "auto", 1.5, max_cycle_factor=99.0)
+    best = best_schedule(graph, calls, None, options)
+    points = pareto(graph, calls, options, chosen_point(best))
+    assert any(node.repeats for node in best.graph.nodes)
+    free = [p for p in points if not p.chosen]
+    assert not any(a.beats(b) for a in points for b in free)
+    without = optimise(graph, calls, None, options)
+    assert best.arena_bytes <= min(p.arena_bytes for p in free) < without.arena_bytes
 
 
 def test_pareto_on_the_command_line(tmp_path: Path) -> None:

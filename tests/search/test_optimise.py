@@ -41,7 +41,8 @@ def test_the_fastest_schedule_that_fits(seed: int) -> None:
     calls = lowered(graph)
     whole = optimise(graph, calls, options=Options(schedule="layerwise"))
     small = optimise(graph, calls, options=Options("sram", max_mac_factor=4.0))
-    assert optimise(graph, calls, whole.plan.arena_bytes).schedule == whole.schedule
+    roomy = optimise(graph, calls, whole.plan.arena_bytes)
+    assert roomy.schedule == whole.schedule or roomy.estimated_cycles < whole.estimated_cycles
     if small.plan.arena_bytes < whole.plan.arena_bytes:
         limit = (small.plan.arena_bytes + whole.plan.arena_bytes) // 2
         fitting = optimise(graph, calls, limit)

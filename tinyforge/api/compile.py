@@ -25,10 +25,10 @@ from tinyforge.ops.packing import is_wide
 from tinyforge.paths import firmware_dir
 from tinyforge.reporting.header import Measured, header_comment
 from tinyforge.reporting.plan_file import PlanFile, plan_file, save_plan
-from tinyforge.schedule.front import Point
+from tinyforge.schedule.front import Point, chosen_point
 from tinyforge.schedule.front import pareto as pareto_front
 from tinyforge.schedule.in_banks import optimise_in_banks
-from tinyforge.schedule.optimise import Options, ScheduleResult
+from tinyforge.schedule.optimise import ScheduleResult
 from tinyforge.target import Board
 from tinyforge.target.rooms import bank_rooms
 from tinyforge.toolchain.firmware import FirmwareOverflow
@@ -172,11 +172,12 @@ class _Job:
         graph, settings, board = self.network.graph, self.settings, self.board
         self.progress("searching the schedule")
         rooms = bank_rooms(board, firmware_bytes)
-        found = optimise_in_banks(graph, calls, rooms, settings.sram, _wishes(settings, board), where=board.name)
+        wishes = settings.wishes(board)
+        found = optimise_in_banks(graph, calls, rooms, settings.sram, wishes, where=board.name)
         front: tuple[Point, ...] = ()
         if self.extras.pareto:
             self.progress("working out the front")
-            front = pareto_front(graph, calls, _wishes(settings, board), found)
+            front = pareto_front(graph, calls, wishes, chosen_point(found))
         info = build_record(self.network, found, settings, board, self.prefix)
         with _replacing(self.folder) as fresh:
             writer = _Writer(fresh, self.network, found, found.calls or calls, board, self.progress)
@@ -191,18 +192,6 @@ def _table_bytes(settings: CompileSettings, board: Board) -> int:
     if settings.objective in ("sram", "size") or not board.has("dsp"):
         return 0
     return (board.flash_bytes if settings.flash is None else settings.flash) - CODE_BYTES
-
-
-def _wishes(settings: CompileSettings, board: Board) -> Options:
-    # Code size is the C compiler's business; the schedule is that of balanced.
-    return Options(
-        "balanced" if settings.objective == "size" else settings.objective,
-        settings.schedule,
-        settings.max_mac_factor,
-        settings.input,
-        max_cycle_factor=settings.max_cycle_factor,
-        simd=board.core.simd,
-    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyforge.errors import UsageError
+from tinyforge.schedule.options import Options
 from tinyforge.target import Board, load_board, parse_size
 
 CHOICES = {
@@ -58,6 +59,18 @@ class CompileSettings:
         board = load_board(self.board)
         board.with_limits(self.sram, self.flash)
         return board
+
+    def wishes(self, board: Board) -> Options:
+        """What the scheduler is asked for ``board``."""
+        return Options(
+            # Code size is the C compiler's business; the schedule is that of balanced.
+            "balanced" if self.objective == "size" else self.objective,
+            self.schedule,
+            self.max_mac_factor,
+            self.input,
+            max_cycle_factor=self.max_cycle_factor,
+            simd=board.core.simd,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The options that determine the build, as ``options`` of its build info."""

@@ -192,6 +192,7 @@ Page = Annotated[
     Path | None, typer.Option("--out", "-o", help="Default: BUILD/.tinyforge/report.html.", show_default=False)
 ]
 Measure = Annotated[bool, typer.Option("--measure/--no-measure", help="Count instructions per layer on the emulator.")]
+Front = Annotated[bool, typer.Option("--front/--no-front", help="Draw SRAM against MACs and cycles of all schedules.")]
 BoardName = Annotated[
     str | None,
     typer.Argument(help="Show this board (a name or a .toml file); new: start a file.", show_default=False),

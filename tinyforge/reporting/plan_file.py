@@ -27,7 +27,8 @@ class PlanFile:
     ``layer_shapes``: of each operator's first output. ``layerwise_arena_bytes``: what layer by layer would need.
     ``words``: the schedule in words; ``reasons``: why it was chosen. ``bound``: no schedule of ``family`` needs fewer
     bytes within the limits. ``parts``: of an arena in several banks, or not in the first. ``front``: points of the
-    whole front, empty where nobody asked for it. ``bands``: what each fused stage holds from band to band."""
+    whole front, empty where nobody asked for it. ``estimated_cycles``: the scheduler's, for comparing schedules.
+    ``bands``: what each fused stage holds from band to band."""
 
     stages: tuple[StageSummary, ...]
     buffers: tuple[Buffer, ...]
@@ -42,6 +43,7 @@ class PlanFile:
     bound: int
     family: str
     parts: tuple[ArenaPart, ...] = ()
+    estimated_cycles: int = 0
     front: tuple[Point, ...] = ()
     bands: tuple[StageBands, ...] = ()
 
@@ -63,6 +65,7 @@ def plan_file(found: ScheduleResult, front: tuple[Point, ...] = ()) -> PlanFile:
         bound=found.lower_bound,
         family=found.family,
         parts=plan.parts,
+        estimated_cycles=found.estimated_cycles,
         front=front,
         bands=stage_bands(graph, schedule, plan),
     )

@@ -1,8 +1,6 @@
 """The schedule of a network, squeeze-and-excite blocks in two passes where that makes it smaller, or fit at all.
 
-Blocks are independent: to get below some bytes every block must run in two passes that holds more than that, and no
-other one has to. So the blocks are taken in the order of the bytes alive at their squeeze, the first k of them for each
-k that the MAC limit allows, and each of these networks is scheduled like any other one.
+Each of its forms (``schedule.forms``) is scheduled like any other network.
 """
 
 from __future__ import annotations
@@ -16,13 +14,13 @@ from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
 from tinyforge.memory.plan import plan_memory
 from tinyforge.schedule.estimate import Costs
+from tinyforge.schedule.forms import Form, forms
 from tinyforge.schedule.kernels import kernels
 from tinyforge.schedule.layerwise import layerwise
 from tinyforge.schedule.network import few_edges, smallest
 from tinyforge.schedule.optimise import NO_LIMIT, cycle_limit, optimise
 from tinyforge.schedule.options import Options, ScheduleResult
-from tinyforge.schedule.space import Space, make_space
-from tinyforge.schedule.squeeze import Squeeze, find_squeezes, repeat
+from tinyforge.schedule.space import make_space
 from tinyforge.schedule.stage_cost import Limits
 
 DOUBT = 1.25
@@ -39,33 +37,10 @@ def best_schedule(
     """``optimise`` over the network and its forms with squeeze-and-excite blocks in two passes, never worse than
     without in what is minimised. Raises DoesNotFit with the peak, the best reachable figure and what to try."""
     options = options or Options()
-    space = make_space(graph, calls, Costs(graph).all(calls))
-    squeezes = _affordable(space, options) if options.schedule == "auto" else ()
-    if not squeezes:
+    found = forms(graph, calls, options)
+    if len(found) == 1:
         return optimise(graph, calls, sram_bytes, options, where)
-    return _Choice(space, squeezes, sram_bytes, options, where).run()
-
-
-def _affordable(space: Space, options: Options) -> tuple[Squeeze, ...]:
-    """The first squeezes, as many as may run in two passes within the MAC factor."""
-    room = (options.factor - 1) * space.total_macs
-    found = []
-    for squeeze in find_squeezes(space, options.input == "rows"):
-        room -= squeeze.macs
-        if room < 0:
-            break
-        found.append(squeeze)
-    return tuple(found)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Form:
-    """The network with its first ``repeated`` squeezes in two passes. ``floor``: bytes alive at the next squeeze."""
-
-    graph: Graph
-    calls: tuple[KernelCall, ...]
-    repeated: int
-    floor: int
+    return _Choice(found, sram_bytes, options, where).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +52,7 @@ class _Promise:
     in_time: bool
 
 
-def _promise(form: _Form, options: Options) -> _Promise:
+def _promise(form: Form, options: Options) -> _Promise:
     slim = kernels(form.graph, form.calls, options.simd).slim
     space = make_space(form.graph, slim, Costs(form.graph).all(form.calls))
     fed = options.input == "rows"
@@ -93,31 +68,21 @@ def _promise(form: _Form, options: Options) -> _Promise:
 class _Choice:
     """One question about a network that has squeezes."""
 
-    def __init__(
-        self, space: Space, squeezes: tuple[Squeeze, ...], limit: int | None, options: Options, where: str
-    ) -> None:
-        self.space, self.squeezes, self.limit, self.options, self.where = space, squeezes, limit, options, where
+    def __init__(self, forms: tuple[Form, ...], limit: int | None, options: Options, where: str) -> None:
+        self.forms, self.limit, self.options, self.where = forms, limit, options, where
 
     def run(self) -> ScheduleResult:
         if self.options.objective == "sram":
             return self._smallest(self.options)
         try:
-            return self._answer(self._form(0), self.options)
+            return self._answer(self.forms[0], self.options)
         except DoesNotFit:
             return self._fitting() or self._smallest(replace(self.options, objective="sram"))
-
-    def _form(self, count: int) -> _Form:
-        """Squeezes that are not affordable count as not there: the floor is only that of the next one known."""
-        graph, calls = repeat(self.space, self.squeezes[:count])
-        return _Form(graph, calls, count, self.squeezes[count].alive if count < len(self.squeezes) else 0)
-
-    def _forms(self) -> list[_Form]:
-        return [self._form(count) for count in range(len(self.squeezes) + 1)]
 
     def _fitting(self) -> ScheduleResult | None:
         """The form with fewest repeated blocks that fits; they are passed over where it is plain that they do not."""
         limit = self.limit if self.limit is not None else NO_LIMIT
-        for form in self._forms()[1:]:
+        for form in self.forms[1:]:
             if form.floor > limit or _promise(form, self.options).nbytes > DOUBT * limit:
                 continue
             try:
@@ -128,10 +93,10 @@ class _Choice:
 
     def _smallest(self, options: Options) -> ScheduleResult:
         """The form of least SRAM: those that promise most first, until no other one can be better."""
-        promises = [(_promise(form, options), form) for form in self._forms()]
+        promises = [(_promise(form, options), form) for form in self.forms]
         best: ScheduleResult | None = None
         refusal: DoesNotFit | None = None
-        for promised, form in sorted(promises, key=lambda p: (not p[0].in_time, p[0].nbytes, p[1].repeated)):
+        for promised, form in sorted(promises, key=lambda p: (not p[0].in_time, p[0].nbytes, len(p[1].held))):
             if best is not None and self._cannot_win(form, promised, best):
                 continue
             try:
@@ -147,33 +112,33 @@ class _Choice:
         return best
 
     @staticmethod
-    def _cannot_win(form: _Form, promised: _Promise, best: ScheduleResult) -> bool:
+    def _cannot_win(form: Form, promised: _Promise, best: ScheduleResult) -> bool:
         """By what is alive at the next squeeze; by the promise only for networks with squeezes in two passes."""
         size = best.plan.arena_bytes
-        return form.floor >= size or (form.repeated > 0 and promised.nbytes >= size)
+        return form.floor >= size or bool(form.held and promised.nbytes >= size)
 
-    def _answer(self, form: _Form, options: Options) -> ScheduleResult:
+    def _answer(self, form: Form, options: Options) -> ScheduleResult:
+        own, macs = self.forms[0], form.own_macs
         if options.level == "fast" and math.isfinite(options.factor):
-            grown = self.space.total_macs + sum(s.macs for s in self.squeezes[: form.repeated])
-            options = replace(options, max_mac_factor=max(1.0, options.factor * self.space.total_macs / grown))
+            options = replace(options, max_mac_factor=max(1.0, options.factor * macs / (macs + form.repeated_macs)))
         found = optimise(form.graph, form.calls, self.limit, options, self.where)
-        if not form.repeated:
+        if not form.held:
             return found
-        graph = self.space.graph
-        whole = plan_memory(graph, layerwise(graph), self.space.calls, effort=4000).arena_bytes
+        whole = plan_memory(own.graph, layerwise(own.graph), own.calls, effort=4000).arena_bytes
         return replace(
             found,
-            macs=self.space.total_macs,
+            macs=macs,
             family=f"{found.family}; squeeze-and-excite blocks in two passes, those that hold most first",
             proven_optimal=False,
             layerwise_bytes=whole,
-            explanation=(*self._reasons(form), *found.explanation),
+            explanation=(*_reasons(form), *found.explanation),
         )
 
-    def _reasons(self, form: _Form) -> tuple[str, ...]:
-        names = [self.space.names[s.held].split(";")[0] for s in self.squeezes[: form.repeated]]
-        most = self.squeezes[0].alive
-        return (
-            f"{len(names)} squeeze-and-excite blocks run in two passes ({', '.join(names)}): the first only pools, the "
-            f"second computes the map again; held across its squeeze it would take {most:,} B with what lies beside it",
-        )
+
+def _reasons(form: Form) -> tuple[str, ...]:
+    names = [name.split(";")[0] for name in form.held]
+    return (
+        f"{len(names)} squeeze-and-excite blocks run in two passes ({', '.join(names)}): the first only pools, the "
+        f"second computes the map again; held across its squeeze it would take {form.most:,} B with what lies beside "
+        f"it",
+    )

@@ -35,9 +35,9 @@ Bytes = npt.NDArray[np.int32]
 class StageTable:
     """All stages worth looking at, one column each, sorted by ``last``: layers ``first``..``last``, and per way to run
     it (mode * len(GRIDS) + grid) bytes alive, executed MACs and estimated cycles. A stage of one layer runs it on whole
-    tensors, in the first way only. Ways that make no sense have endless bytes. ``rings``: (mode, grid, class, layer),
-    whether a layer's output is in a line buffer; ``sideways``: (grid, class, layer), whether columns of it are kept
-    from piece to piece; ``kinds``: class of each last layer."""
+    tensors, in the first way only; one that reads a fed input runs it in bands. Ways that make no sense have endless
+    bytes. ``rings``: (mode, grid, class, layer), whether a layer's output is in a line buffer; ``sideways``: (grid,
+    class, layer), whether columns of it are kept from piece to piece; ``kinds``: class of each last layer."""
 
     first: IntArray
     last: IntArray
@@ -74,7 +74,10 @@ class _Table:
         first = wiring.first.copy()
         if fed:  # the first stage takes all readers of the input
             first = np.where(layers < wiring.read[0], layers, first)
-        self.ends = np.nonzero(first < layers)[0]
+        alone = (
+            fed and wiring.read[0] == 0 and bool(facts[0].rows)
+        )  # a fed input's only reader may be a stage by itself
+        self.ends = np.nonzero((first < layers) | (alone & (layers == 0)))[0]
         self.first = first
         self._classes()
 
@@ -125,7 +128,7 @@ class _Table:
         what a whole input needs anyway are not worth fusing among themselves."""
         floor = -1 if self.fed else int(self.wiring.crossing[0])
         big = np.where(self.wiring.layer_bytes > floor, np.arange(self.count), -1)
-        latest = np.minimum(np.maximum.accumulate(big)[self.ends], self.ends - 1)
+        latest = np.minimum(np.maximum.accumulate(big)[self.ends], np.maximum(self.ends - 1, 0))
         count = np.maximum(latest + 1 - self.first[self.ends], 0)
         end = np.repeat(np.arange(len(self.ends)), count)
         first = self.first[self.ends][end] + np.arange(len(end)) - np.repeat(np.cumsum(count) - count, count)
@@ -221,7 +224,7 @@ class _Table:
         running = np.maximum.accumulate(middle[..., ::-1], axis=-1)[..., ::-1]
         kind = self.kinds[end]
         at_end = before[..., kind, last] + np.where(self.reduces[last], self.nbytes[last], self.scratch[last])
-        at_start = open_[..., kind, first] + self.scratch[first]
+        at_start = np.where(first < last, open_[..., kind, first] + self.scratch[first], 0)
         return np.asarray(np.maximum(np.maximum(running[..., end, first + 1], at_end), at_start), np.int32)
 
     def _shared(self, first: IntArray, last: IntArray) -> IntArray:

@@ -33,6 +33,8 @@ PER_PLANES, PER_FOUR, PER_COLUMN, PER_TAP = 430, 100, 2.2, 1.1
 """Depthwise: a filling of the planes, four channels of it, a value of those, a product."""
 PER_BYTE = 20
 """A value where there are fewer channels than four."""
+PER_MOVED_BYTE = 1.5
+"""Of a buffer that is moved between stages, word by word."""
 PER_RING = 90
 """A row segment in a raster ring: where it is, and what is mirrored."""
 

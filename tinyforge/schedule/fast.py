@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from tinyforge.schedule.closed_form import ENDLESS, GRIDS, MODES, FloatArray, St
 from tinyforge.schedule.facts import graph_facts
 from tinyforge.schedule.options import Options
 from tinyforge.schedule.shape import NetworkShape, wire
+from tinyforge.schedule.wired_forms import WiredForm, wired_forms
 from tinyforge.schedule.wiring import Wired, Wiring, make_wiring
 
 NO_LIMIT = 1 << 62
@@ -41,9 +42,31 @@ def estimate(network: NetworkShape, options: Options | None = None, sram_bytes: 
     """Arena bytes, executed MACs and estimated cycles of ``network`` (without weights) under ``options`` (default:
     objective ``balanced``) within ``sram_bytes`` of arena (None: no limit).
 
-    Where nothing fits the figures are those of the least SRAM. Raises UsageError for shapes that do not fit together.
+    Squeeze-and-excite blocks run in two passes where only that fits or, for objective ``sram``, needs less. Where
+    nothing fits the figures are those of the least SRAM. Raises UsageError for shapes that do not fit together.
     """
-    return Fast(wire(network), options or Options(), sram_bytes).estimate()
+    options, wired = options or Options(), wire(network)
+    best = Fast(wired, options, sram_bytes).estimate()
+    if best.fits and options.objective != "sram":
+        return best
+    room = (options.factor - 1.0) * best.macs
+    for form in wired_forms(wired, room, options.input == "rows"):
+        if form.floor >= (best.arena_bytes if options.objective == "sram" or sram_bytes is None else sram_bytes + 1):
+            continue
+        found = _form_estimate(form, best.macs, options, sram_bytes)
+        if found.arena_bytes < best.arena_bytes:
+            best = found
+        if best.fits and options.objective != "sram":
+            break
+    return best
+
+
+def _form_estimate(form: WiredForm, macs: int, options: Options, sram_bytes: int | None) -> Estimate:
+    """Of a network of ``macs`` MACs with some squeezes in two passes."""
+    if math.isfinite(options.factor):
+        factor = max(1.0, options.factor * macs / (macs + form.repeated_macs))
+        options = replace(options, max_mac_factor=factor)
+    return replace(Fast(form.wired, options, sram_bytes).estimate(), macs=macs)
 
 
 def wire_graph(graph: Graph, calls: Sequence[KernelCall], slim: bool = False) -> Wired:
@@ -130,7 +153,7 @@ class Fast:
         least = table.nbytes[: modes * len(GRIDS)].min(axis=0).tolist()
         best = [0] + [ENDLESS] * len(self.wiring.wired.facts)
         for first, last, nbytes in zip(table.first.tolist(), table.last.tolist(), least, strict=True):
-            peak = max(best[first], nbytes)
+            peak = best[first] if best[first] > nbytes else nbytes
             if peak < best[last + 1]:
                 best[last + 1] = peak
         return best[-1]

@@ -50,7 +50,7 @@ def as_path(space: Space, fast: Fast, best: Choice) -> Path:
     for column, way in zip(best.columns, best.ways, strict=True):
         first, last = int(table.first[column]), int(table.last[column])
         figures = int(table.nbytes[way, column]), round(table.macs[way, column]), float(table.cycles[way, column])
-        if first == last:
+        if _whole(fast, first, last):
             edges.append(Edge(first, last, *figures, 0, 0, None))
             continue
         stage = _stage(space.graph, fast, first, last, way)
@@ -110,8 +110,13 @@ def _schedule(graph: Graph, fast: Fast, best: Choice) -> Schedule:
     stages: list[Stage] = []
     for column, way in zip(best.columns, best.ways, strict=True):
         first, last = int(fast.table.first[column]), int(fast.table.last[column])
-        stages.append(LayerStage(first) if first == last else _stage(graph, fast, first, last, way))
+        stages.append(LayerStage(first) if _whole(fast, first, last) else _stage(graph, fast, first, last, way))
     return Schedule(tuple(stages), input_rows=fast.fed)
+
+
+def _whole(fast: Fast, first: int, last: int) -> bool:
+    """Whether the layers run on whole tensors: one by itself, unless it reads a fed input."""
+    return first == last and not (fast.fed and first == 0)
 
 
 def _stage(graph: Graph, fast: Fast, first: int, last: int, way: int) -> FusedStage:

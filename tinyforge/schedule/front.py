@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
@@ -11,6 +11,7 @@ from tinyforge.ir.schedule import FusedStage, Schedule
 from tinyforge.memory.plan import plan_memory
 from tinyforge.ops.stage_windows import executed_macs, walk_stage
 from tinyforge.schedule.estimate import Costs, stage_estimates
+from tinyforge.schedule.forms import forms
 from tinyforge.schedule.network import (
     Path,
     all_edges,
@@ -53,16 +54,37 @@ class Point:
 
 
 def pareto(
-    graph: Graph, calls: Sequence[KernelCall], options: Options, chosen: ScheduleResult | None = None
+    graph: Graph, calls: Sequence[KernelCall], options: Options, chosen: Point | None = None
 ) -> tuple[Point, ...]:
-    """Points that no other beats, largest arena first, up to ``options.max_mac_factor`` (default 1.5). ``chosen`` is
+    """Points that no other beats, largest arena first, up to ``options.max_mac_factor`` (default 1.5), with
+    squeeze-and-excite blocks in two passes where that needs fewer bytes than any schedule without. ``chosen`` is
     always among them: its kernels may have less scratch than those of the others."""
+    factor = min(options.max_mac_factor or MOST_FACTOR, MOST_FACTOR)
+    options = replace(options, max_mac_factor=factor)
+    points: list[Point] = []
+    for form in forms(graph, calls, options):
+        least = min((p.arena_bytes for p in points), default=None)
+        if least is None or form.floor < least:
+            points += _points(form.graph, form.calls, options, least)
+    if chosen is not None:
+        points = [chosen, *(p for p in points if p._key() != chosen._key())]
+    kept = [p for p in points if p.chosen or not any(other.beats(p) for other in points)]
+    return tuple(sorted(kept, key=lambda p: (-p.arena_bytes, p.executed_macs, p.estimated_cycles)))
+
+
+def chosen_point(found: ScheduleResult) -> Point:
+    """The point of a schedule that was compiled."""
+    return _point(found.schedule, found.arena_bytes, found.executed_macs, found.estimated_cycles, chosen=True)
+
+
+def _points(graph: Graph, calls: Sequence[KernelCall], options: Options, below: int | None) -> list[Point]:
+    """Different points of one form of the network; ``below``: only those of fewer bytes are looked for."""
     costs = Costs(graph)
     space = make_space(graph, calls, costs.all(calls))
     fed = options.input == "rows"
     points: dict[tuple[int, int, int], Point] = {}
     seen: set[Schedule] = set()
-    for path in _paths(space, options, fed):
+    for path in _paths(space, options, fed, below):
         schedule = path.schedule(space, fed)
         if schedule not in seen:
             seen.add(schedule)
@@ -71,35 +93,32 @@ def pareto(
             cycles = sum(stage_estimates(graph, schedule, costs.run(schedule, calls)))
             point = _point(schedule, plan.arena_bytes, _macs(space, schedule), cycles)
             points.setdefault(point._key(), point)
-    if chosen is not None:
-        point = _point(chosen.schedule, chosen.arena_bytes, chosen.executed_macs, chosen.estimated_cycles, chosen=True)
-        points[point._key()] = point
-    kept = [p for p in points.values() if p.chosen or not any(other.beats(p) for other in points.values())]
-    return tuple(sorted(kept, key=lambda p: (-p.arena_bytes, p.executed_macs, p.estimated_cycles)))
+    return list(points.values())
 
 
 def _point(schedule: Schedule, nbytes: int, macs: int, cycles: int, *, chosen: bool = False) -> Point:
     return Point(nbytes, macs, cycles, sum(isinstance(s, FusedStage) for s in schedule.stages), chosen)
 
 
-def _paths(space: Space, options: Options, fed: bool) -> Iterator[Path]:
+def _paths(space: Space, options: Options, fed: bool, below: int | None) -> Iterator[Path]:
     """Layer by layer, and for byte limits all the way down the fastest path and that of fewest MACs."""
     total = max(space.total_macs, 1)
-    factor = min(options.max_mac_factor or MOST_FACTOR, MOST_FACTOR)
-    most = factor * total + 1e-6
-    if not fed:
+    most = options.factor * total + 1e-6
+    if not fed and below is None:
         yield Path(tuple(e for group in layer_edges(space, fed=False) for e in group))
     start = 2 * sum(space.nbytes) + 64 if fed else max(space.layer_bytes, default=0)
+    start = start if below is None else min(start, below - 1)
     few = few_edges(space, Limits(start, 0, fed=fed))
     first = smallest(space, few, total)
-    least = all_edges(space, Limits(first.nbytes if first else start, int((factor - 1) * total) + 1, fed=fed))
+    size = min(first.nbytes, start) if first else start
+    least = all_edges(space, Limits(size, int((options.factor - 1) * total) + 1, fed=fed))
     edges = make_edges([(*a, *b) for a, b in zip(few.by_last, least.by_last, strict=True)], 0)
     bottom = smallest(space, edges, most)
     if bottom is None:
         return
-    for size in _ladder([s for s in edges.sizes() if s >= bottom.nbytes]):
+    for limit in _ladder([s for s in edges.sizes() if bottom.nbytes <= s <= start] or [bottom.nbytes]):
         for key in (by_cycles, by_macs):
-            path = shortest(space, edges, size, key)
+            path = shortest(space, edges, limit, key)
             if path is not None and path.macs <= most:
                 yield path
 

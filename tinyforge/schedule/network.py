@@ -195,8 +195,13 @@ def within(space: Space, edges: Edges, limit: int, most_macs: float, most_cycles
     MAC in cycles, and the line through two corners gives the price that finds the next. A path that lies above the
     hull is not found.
     """
-    fast, lean = (shortest(space, edges, limit, key) for key in (by_cycles, by_macs))
-    if fast is None or lean is None or fast.cycles > most_cycles or lean.macs > most_macs:
+    fast = shortest(space, edges, limit, by_cycles)
+    if fast is None or fast.cycles > most_cycles:
+        return None
+    if fast.macs <= most_macs:
+        return fast
+    lean = shortest(space, edges, limit, by_macs)
+    if lean is None or lean.macs > most_macs:
         return None
     for _ in range(MOST_CORNERS):
         if fast.macs <= most_macs:

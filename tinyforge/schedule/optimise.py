@@ -3,52 +3,47 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from tinyforge.errors import DoesNotFit
 from tinyforge.ir.graph import Graph
-from tinyforge.ir.memory_plan import MemoryPlan
 from tinyforge.ir.program import KernelCall
-from tinyforge.ir.schedule import FusedStage, Schedule
-from tinyforge.memory.plan import ALIGN, plan_memory
-from tinyforge.ops.stage_windows import executed_macs, walk_stage
-from tinyforge.schedule.estimate import Costs, stage_estimates
+from tinyforge.ir.schedule import Schedule
+from tinyforge.memory.plan import plan_memory
+from tinyforge.schedule.answers import Answer, Answers
 from tinyforge.schedule.explain import explain, refusal, too_slow
 from tinyforge.schedule.families import FAMILIES, family_edges
 from tinyforge.schedule.fast import Fast, wire_graph
 from tinyforge.schedule.fast_answer import as_path, fast_answer
-from tinyforge.schedule.kernels import Kernels, fitted, kernels
 from tinyforge.schedule.network import (
     Edges,
     Path,
     all_edges,
-    by_cycles,
     by_macs,
     few_edges,
-    layer_edges,
     shortest,
     smallest,
     within,
 )
 from tinyforge.schedule.options import OBJECTIVES, SCHEDULES, Options, Planned, ScheduleResult, StageCost
-from tinyforge.schedule.space import Space, make_space
+from tinyforge.schedule.space import Space
 from tinyforge.schedule.stage_cost import Limits
 
 __all__ = ["OBJECTIVES", "SCHEDULES", "Options", "ScheduleResult", "optimise"]
 
 NO_LIMIT = 1 << 62
-LOOSE, MUCH_LESS = 1.15, 0.95
-"""Cycles over the limit, and share of the bytes, at which paths beyond the limit of cycles are looked at."""
-NEARLY = 1.05
-"""Cycles over the limit at which faster kernels may make up for it."""
+LOOSE = 1.05
+"""Cycles by closed forms over the limit up to which a path is planned: what it really runs may take less."""
+SCANNED = 64
+"""Numbers of bytes looked at below the best one that bisection finds, at most."""
+STEP = 50
+"""Part of the bytes by which the limit of a search for the fewest cycles sinks, so that kernels get room."""
+NEARLY = 1.01
+"""Cycles over the fewest ones that are not worth a longer search."""
 FINALISTS = 8
-"""Paths that are planned exactly, at most."""
-SLACK = 16
-"""Part of the bytes looked for that stages may be larger."""
-MOST_EXTRA = 1.5
-"""Factor above which nothing is looked for where no factor is given: more recomputation never paid."""
+"""Paths that are planned for the fewest cycles, at most."""
 
 
 def optimise(
@@ -69,26 +64,6 @@ def optimise(
     return search.run()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Answer:
-    """A path with its exact plan and work, run with ``calls``; ``stage_cycles``: estimated, one a stage."""
-
-    path: Path
-    schedule: Schedule
-    plan: MemoryPlan
-    macs: int
-    calls: tuple[KernelCall, ...]
-    stage_cycles: tuple[int, ...]
-
-    @property
-    def cycles(self) -> int:
-        return sum(self.stage_cycles)
-
-    @property
-    def nbytes(self) -> int:
-        return self.plan.arena_bytes
-
-
 def cycle_limit(space: Space, options: Options) -> float:
     """Estimated cycles of layer by layer times the factor. Nodes that repeat others count there unless the factor was
     asked for: their work is limited by the MAC factor."""
@@ -97,33 +72,22 @@ def cycle_limit(space: Space, options: Options) -> float:
     return options.cycle_factor * sum(cycles for cycles, node in nodes if not (strict and node.repeats))
 
 
-class _Search:
+class _Search(Answers):
     """One question about one network."""
 
     def __init__(self, graph: Graph, calls: Sequence[KernelCall], limit: int, options: Options, where: str) -> None:
-        self.graph, self.limit, self.options, self.where = graph, limit, options, where
-        self.calls = tuple(calls)
-        self.costs = Costs(graph)
-        self.space: Space = make_space(graph, self.calls, self.costs.all(self.calls))
-        self.kernels: Kernels | None = None
-        if options.objective == "sram" and options.schedule != "layerwise":
-            self._use_slim()
-        self.fed = options.input == "rows"
-        self.total = max(self.space.total_macs, 1)
-        self.base = None if self.fed else self._answer(self._layers(), effort=20_000)
+        super().__init__(graph, calls, options)
+        self.limit, self.where = limit, where
+        self.base = None if self.fed else self.answer(self.layers(), effort=20_000)
         self.cycles = cycle_limit(self.space, options)
         self.considered = 1
         self.edges: Edges | None = None
-        self.guess: Path | None = None
         self.bound = 0
-
-    def _layers(self) -> Path:
-        return Path(tuple(e for group in layer_edges(self.space, False) for e in group))
 
     def run(self) -> ScheduleResult:
         options = self.options
         if options.schedule == "layerwise" and self.base:
-            best: _Answer | None = self.base
+            best: Answer | None = self.base
             self.bound = self.base.plan.lower_bound
         elif options.schedule in FAMILIES:
             best = self._family_member()
@@ -134,214 +98,181 @@ class _Search:
         if best is None or best.nbytes > self.limit:
             raise DoesNotFit(self._refusal(best))
         roomy = options.objective != "sram" and self.limit < NO_LIMIT
-        best = self._grown(best, self.limit if roomy else best.nbytes)
+        best = self.grown(best, self.limit if roomy else best.nbytes)
         if options.max_cycle_factor is not None and best.cycles > self.cycles:
             raise DoesNotFit(too_slow(self.space, best.cycles, self.cycles / options.max_cycle_factor, options))
         return self._result(best)
 
-    def _use_slim(self) -> None:
-        """From now on every operator takes its call with the least scratch; plans then get faster ones back."""
-        self.kernels = kernels(self.graph, self.calls, self.options.simd)
-        self.space = make_space(self.graph, self.kernels.slim, self.costs.all(self.calls))
-        self.calls = self.kernels.slim
-
-    def _grown(self, best: _Answer, limit: int) -> _Answer:
-        """The same schedule with faster kernels wherever their scratch fits into ``limit`` bytes."""
-        if self.kernels is None or best.calls != self.calls:
-            return best
-        plan, calls = self.kernels.fitted(self.graph, best.schedule).grown(best.plan, limit)
-        cycles = stage_estimates(self.graph, best.schedule, self.costs.run(best.schedule, calls))
-        return replace(best, plan=plan, calls=calls, stage_cycles=cycles)
-
-    def _in_time(self, answer: _Answer, limit: int) -> _Answer:
-        """Faster kernels as room allows; with a little more room where that is what it takes to be fast enough."""
-        grown, extra = self._grown(answer, limit), ALIGN
-        while self.cycles < grown.cycles < NEARLY * self.cycles and extra * SLACK < answer.nbytes:
-            grown, extra = self._grown(answer, limit + extra), 2 * extra
-        return grown
-
-    def _most_macs(self) -> float:
-        return self.options.factor * self.total + 1e-6
-
-    def _extra(self) -> int:
-        """Recomputed MACs that a stage may have."""
-        factor = self.options.factor if math.isfinite(self.options.factor) else MOST_EXTRA
-        return int((factor - 1) * self.total) + 1
-
-    def _smallest(self) -> _Answer | None:
-        """Least SRAM within the limits of work."""
-        most = self._most_macs()
-        extra = self._extra()
+    def _smallest(self) -> Answer | None:
+        """Least SRAM within the limits of work. Where nothing keeps the limit of cycles, it is let go, or the quickest
+        schedule is the answer if it was asked for."""
         start = max(self.space.layer_bytes, default=0) if self.base else 2 * sum(self.space.nbytes) + 64
+        extra = self.extra()
         few = few_edges(self.space, Limits(start, extra, fed=self.fed))
-        path = smallest(self.space, few, most, self.cycles) or smallest(self.space, few, most)
         self.considered += few.considered
-        self.edges = self._all_edges(path.nbytes if path else start, extra)
-        best = self._or_guess(self._finalist(self.edges, few, most), most)
-        if self.base and self.kernels and (best is None or best.cycles > self.cycles):
-            return self._answer(self._layers(), effort=20_000, calls=self.kernels.fast)
-        if self.base and (best is None or best.nbytes >= self.base.nbytes):
-            return self.base
+        best = self._least(few, self._guess(self._whole_layers()))
+        # Only what is smaller than the best plan so far is of use.
+        size = min(start, best.nbytes - 1) if best else start
+        self.edges = all_edges(self.space, Limits(size, extra, fed=self.fed))
+        self.considered += self.edges.considered
+        best = self._least(self.edges, best)
+        if best is None and self.options.max_cycle_factor is not None:
+            return self._quickest()
+        if best is None and self.cycles < math.inf:
+            self.cycles = math.inf
+            best = self._least(self.edges, self._least(few, self._guess(None)))
+        self.bound = self._promise(few, best)
         return best
 
-    def _all_edges(self, limit: int, extra: int) -> Edges:
-        """Stages for a path of at most ``limit`` bytes, or what the fast level needs; some larger ones, as plans do."""
-        fast = Fast(wire_graph(self.graph, self.calls), self.options, None)
-        guess = fast.choose()
-        self.guess = as_path(self.space, fast, guess) if guess else None
-        for size in (min(guess.nbytes, limit) if guess else limit, limit):
-            roomy = size + size // SLACK
-            edges = all_edges(self.space, Limits(roomy, extra, fed=self.fed))
-            self.considered += edges.considered
-            path = smallest(self.space, edges, self._most_macs(), self.cycles)
-            # Layers are there whatever they need: a path through larger ones says nothing about stages left out.
-            if path is not None and path.nbytes <= roomy:
-                break
-        return edges
-
-    def _or_guess(self, best: _Answer | None, most: float) -> _Answer | None:
-        """``best``, or what the fast level found where its plan turns out smaller."""
-        if self.guess is None:
-            return best
-        answer = self._answer(self.guess, effort=4000, below=best.nbytes if best else None)
-        if answer.macs > most or (best and answer.nbytes >= best.nbytes):
-            return best
-        answer = self._grown(answer, answer.nbytes)
-        return answer if answer.cycles <= self.cycles or best is None else best
-
-    def _promising(self, edges: Edges, few: Edges, most: float) -> tuple[Path | None, Edges, float]:
-        """The path of least bytes, the edges it is made of, and the limit of cycles it keeps."""
-        for cycles in (self.cycles, math.inf):
-            for source in (edges, few):
-                path = smallest(self.space, source, most, cycles)
-                if path is not None:
-                    return path, source, cycles
-        return None, edges, math.inf
-
-    def _finalist(self, edges: Edges, few: Edges, most: float) -> _Answer | None:
-        """The best of the exact plans of the paths that promise least within the limits of work.
-
-        Stages are costed with the kernels of least scratch; the plan gets faster ones back. So where paths a little
-        over the limit of cycles promise much less, some are planned too: those that recompute nothing, which are the
-        ones whose plans may keep it."""
-        path, source, cycles = self._promising(edges, few, most)
+    def _quickest(self) -> Answer | None:
+        """About the fewest cycles within the limit of MACs, whatever they need."""
+        path = within(self.space, self.edges, NO_LIMIT, self.most_macs(), math.inf) if self.edges else None
         if path is None:
             return None
-        self.bound = path.nbytes
-        best = self._planned(path, source, cycles, most)
-        if self.cycles == math.inf:
-            return best
-        limit, loose = best.nbytes if best else path.nbytes, LOOSE * self.cycles
-        over = smallest(self.space, edges, most, loose)
-        if over is None or (cycles < math.inf and over.nbytes > MUCH_LESS * limit):
-            return best
-        self.bound = min(self.bound, over.nbytes)
-        cached = all_edges(self.space, Limits(limit + limit // SLACK, 0, fed=self.fed))
-        self.considered += cached.considered
-        over = smallest(self.space, cached, most, loose)
-        other = self._planned(over, cached, loose, most) if over else None
-        better = other and other.cycles <= self.cycles and (best is None or other.nbytes < best.nbytes)
-        return other if better else best
+        answer = self.answer(path, effort=4000)
+        return self.grown(answer, 2 * answer.nbytes)
 
-    def _planned(self, path: Path, source: Edges, cycles: float, most: float) -> _Answer | None:
-        """The best exact plan of paths from ``path`` on: fewest bytes within the limits of work, or the fewest cycles
-        where none keeps theirs. Looks until none left can be better."""
-        sizes = source.sizes()
-        best: _Answer | None = None
-        slow: _Answer | None = None
-        seen: set[Schedule] = set()
-        for size in [s for s in sizes if s >= path.nbytes]:
-            if (best and best.nbytes <= size) or len(seen) >= 2 * FINALISTS:
-                break
-            between = within(self.space, source, size, most, cycles)
-            for candidate in (between, *(shortest(self.space, source, size, key) for key in (by_cycles, by_macs))):
-                if candidate is None or candidate.macs > most or candidate.cycles > cycles:
-                    continue
-                schedule = candidate.schedule(self.space, self.fed)
-                if schedule in seen:
-                    continue
-                seen.add(schedule)
-                answer = self._answer(candidate, effort=4000, below=best.nbytes if best else None)
-                if answer.macs > most or (best and answer.nbytes >= best.nbytes):
-                    continue
-                answer = self._in_time(answer, max(size, answer.nbytes))
-                if answer.cycles <= self.cycles:
-                    best = min(best or answer, answer, key=lambda a: (a.nbytes, a.cycles))
-                else:
-                    slow = min(slow or answer, answer, key=lambda a: (a.cycles, a.nbytes))
-        return best or slow
-
-    def _fastest(self) -> _Answer | None:
-        """Fewest cycles within the limit, layer by layer where that fits."""
-        if self.base and self.base.nbytes <= self.limit:
-            self.bound = self.base.plan.lower_bound
+    def _whole_layers(self) -> Answer | None:
+        """Layer by layer, which keeps every limit of work."""
+        if self.base is None or self.kernels is None:
             return self.base
-        most = self._most_macs()
-        extra = self._extra()
-        top = self.limit if self.limit < NO_LIMIT else 2 * sum(self.space.nbytes) + 64
-        collect = all_edges if self.options.level == "full" and self.limit < NO_LIMIT else few_edges
-        for edges in (few_edges(self.space, Limits(top, extra, fed=self.fed)), None):
-            self.edges = edges or collect(self.space, Limits(top, extra, fed=self.fed))
-            self.considered += self.edges.considered
-            best = self._fits(self.edges, top, most)
-            if best is not None and (edges is None or best.macs <= 1.02 * self.total):
-                return best
-        return self._smallest_slim()
+        grown = self.grown(self.base, self.base.nbytes)
+        return grown if grown.cycles <= self.cycles else self.answer(self.layers(), 20_000, calls=self.kernels.fast)
 
-    def _smallest_slim(self) -> _Answer | None:
-        """The least SRAM of all, with kernels of little scratch."""
-        if self.kernels is None:
-            self._use_slim()
-        return self._smallest()
+    def _guess(self, best: Answer | None) -> Answer | None:
+        """``best``, or what the fast level finds where that is smaller."""
+        fast = Fast(wire_graph(self.graph, self.calls), self.options, None)
+        guess = fast.choose()
+        return self._better(as_path(self.space, fast, guess), best) if guess else best
 
-    def _fits(self, edges: Edges, limit: int, most: float) -> _Answer | None:
-        """The fastest path whose exact plan keeps the limit; the limit of the search sinks by what a plan is over."""
-        best: _Answer | None = None
-        size = limit
-        for _ in range(FINALISTS):
-            path = shortest(self.space, edges, size, by_cycles)
-            if path is None or path.macs > most:
-                path = shortest(self.space, edges, size, by_macs)
-            if path is None or path.macs > most:
-                break
-            answer = self._answer(path, effort=4000)
-            if answer.nbytes <= limit and answer.macs <= most:
-                self.bound = self.bound or path.nbytes
-                best = answer
-                break
-            size = min(size, path.nbytes) - max(answer.nbytes - limit, 1)
+    def _promise(self, few: Edges, best: Answer | None) -> int:
+        """Bytes below which no path comes within the limits of work, by closed forms."""
+        sizes = [best.nbytes] if best else []
+        for edges in (few, self.edges or few):
+            path = smallest(self.space, edges, self.most_macs(), LOOSE * self.cycles)
+            sizes += [path.nbytes] if path else []
+        return min(sizes, default=0)
+
+    def _least(self, source: Edges, best: Answer | None) -> Answer | None:
+        """The best exact plan within the limits of work of paths through ``source``, if it is smaller than ``best``.
+
+        A plan may need more than its path promises, and other kernels than its cycles are of: where the path of least
+        bytes does not do, the least number of bytes at which one does is looked for by bisection, and a little below.
+        """
+        path = smallest(self.space, source, self.most_macs(), LOOSE * self.cycles)
+        if path is None:
+            return best
+        sizes = source.sizes()
+        seen: set[Schedule] = set()
+        at = low = bisect_left(sizes, path.nbytes)
+        high = bisect_left(sizes, best.nbytes) if best else len(sizes)
+        while low < high:
+            found = self._at(source, sizes[at], seen, best)
+            better = found is not None and found is not best
+            best = found
+            high = bisect_left(sizes, best.nbytes) if best else high
+            if better and at > low:
+                high = min(at, high)
+            else:
+                low = at + 1
+            at = (low + high) // 2
+        for size in reversed(sizes[max(low - SCANNED, 0) : low]):
+            best = self._at(source, size, seen, best) if size >= path.nbytes else best
         return best
 
-    def _family_member(self) -> _Answer | None:
+    def _at(self, source: Edges, size: int, seen: set[Schedule], best: Answer | None) -> Answer | None:
+        """``best``, or the best of the paths of at most ``size`` bytes; those ``seen`` are not looked at again."""
+        for candidate in self._candidates(source, size):
+            schedule = candidate.schedule(self.space, self.fed)
+            if schedule not in seen:
+                seen.add(schedule)
+                best = self._better(candidate, best)
+        return best
+
+    def _candidates(self, source: Edges, size: int) -> Iterator[Path]:
+        """Paths of at most ``size`` bytes that may keep the limits of work."""
+        most, cycles = self.most_macs(), LOOSE * self.cycles
+        path = within(self.space, source, size, most, cycles)
+        if path is None:
+            return
+        yield path
+        lean = shortest(self.space, source, size, by_macs)
+        if lean is not None and lean.cycles <= cycles:
+            yield lean
+
+    def _better(self, path: Path, best: Answer | None) -> Answer | None:
+        """``best``, or the plan of ``path`` where that is smaller and keeps the limits of work."""
+        if self.kernels and self.cycles < math.inf and self.least_cycles(path) > self.cycles:
+            return best
+        answer = self.answer(path, effort=4000, below=best.nbytes if best else None)
+        if answer.macs > self.most_macs() or (best and answer.nbytes >= best.nbytes):
+            return best
+        return self.in_time(answer, best.nbytes - 1 if best else 2 * answer.nbytes, self.cycles) or best
+
+    def _fastest(self) -> Answer | None:
+        """Fewest cycles within the limit; layer by layer where it fits and nothing that does is faster. Where that
+        takes many more, plans are made for kernels of least scratch too, which get faster ones back."""
+        best = self._quickest_within(few_edges, self.base if self.base and self.base.nbytes <= self.limit else None)
+        if best is not None and best is self.base:
+            self.bound = self.base.plan.lower_bound
+            return best
+        thorough = self.options.level == "full" and self.limit < NO_LIMIT
+        for collect, slim in ((all_edges, False), (few_edges, True), (all_edges, True)) if thorough else ():
+            if best is not None and best.cycles <= NEARLY * sum(self.space.layer_cycles):
+                return best
+            if slim and self.kernels is None:
+                self.use_slim()
+            best = self._quickest_within(collect, best)
+        return best or self._smallest_slim()
+
+    def _smallest_slim(self) -> Answer | None:
+        """The least SRAM of all, with kernels of little scratch."""
+        if self.kernels is None:
+            self.use_slim()
+        return self._smallest()
+
+    def _quickest_within(self, collect: Callable[[Space, Limits], Edges], best: Answer | None) -> Answer | None:
+        """``best``, or a plan of fewer cycles that keeps the limit too, of stages that ``collect`` finds."""
+        top = self.limit if self.limit < NO_LIMIT else 2 * sum(self.space.nbytes) + 64
+        edges = collect(self.space, Limits(top, self.extra(), fed=self.fed))
+        found = self._fits(edges, top, best)
+        if found is not best:
+            self.edges = edges
+        self.considered += edges.considered if self.edges else 0
+        return found
+
+    def _fits(self, edges: Edges, limit: int, best: Answer | None) -> Answer | None:
+        """``best``, or the plan of fewest cycles among those of the fastest paths that keep the limit; the limit of the
+        search sinks by what a plan is over."""
+        size = limit
+        for _ in range(FINALISTS):
+            path = within(self.space, edges, size, self.most_macs(), math.inf)
+            if path is None or (best and path.cycles > NEARLY * best.cycles):
+                break
+            size = min(path.nbytes, size - size // STEP) - 1
+            if best and self.least_cycles(path) >= best.cycles:
+                continue
+            answer = self.grown(self.answer(path, effort=4000), limit)
+            if answer.nbytes > limit:
+                size -= answer.nbytes - limit
+            elif answer.macs <= self.most_macs() and (best is None or answer.cycles < best.cycles):
+                self.bound = path.nbytes
+                best = answer
+        return best
+
+    def _family_member(self) -> Answer | None:
         """The best of another tool's family."""
-        edges = family_edges(self.space, self.options, self._extra())
+        edges = family_edges(self.space, self.options, self.extra())
         self.edges, self.considered = edges, edges.considered
-        most = self._most_macs()
         if self.options.objective == "sram":
-            best = self._finalist(edges, edges, most)
+            best = self._least(edges, None)
+            self.bound = self._promise(edges, best)
         else:
             top = min(self.limit, max(self.space.layer_bytes, default=0))
-            best = self._fits(edges, top, most)
+            best = self._fits(edges, top, None)
         if self.base and (best is None or self.base.nbytes <= best.nbytes):
             return self.base
         return best
-
-    def _answer(
-        self, path: Path, effort: int, calls: tuple[KernelCall, ...] | None = None, below: int | None = None
-    ) -> _Answer:
-        schedule = path.schedule(self.space, self.fed)
-        if calls is None:
-            calls = self.calls if self.kernels else fitted(self.graph, schedule, self.calls)
-        moves = self.options.schedule != "layerwise" and any(isinstance(s, FusedStage) for s in schedule.stages)
-        plan = plan_memory(self.graph, schedule, calls, effort=effort, below=below, moves=moves)
-        macs = 0
-        for stage in schedule.stages:
-            if isinstance(stage, FusedStage):
-                macs += executed_macs(self.graph, walk_stage(self.graph, stage))
-            else:
-                macs += self.space.macs[stage.node]
-        cycles = stage_estimates(self.graph, schedule, self.costs.run(schedule, calls))
-        return _Answer(path, schedule, plan, macs, calls, cycles)
 
     def _family(self) -> str:
         if self.edges is None:
@@ -354,7 +285,7 @@ class _Search:
             "layers; costs by closed forms"
         )
 
-    def _result(self, best: _Answer) -> ScheduleResult:
+    def _result(self, best: Answer) -> ScheduleResult:
         base_bytes = self.base.nbytes if self.base else self._answer_whole()
         proven = best.nbytes <= self.bound and (best is self.base or self.options.level == "full")
         space = self.space
@@ -380,10 +311,10 @@ class _Search:
 
     def _answer_whole(self) -> int:
         """Bytes of layer by layer, for comparison, where the input is fed."""
-        layers = self._layers().schedule(self.space, False)
+        layers = self.layers().schedule(self.space, False)
         return plan_memory(self.graph, layers, self.calls, effort=4000).arena_bytes
 
-    def _refusal(self, best: _Answer | None) -> str:
+    def _refusal(self, best: Answer | None) -> str:
         base_bytes = self.base.nbytes if self.base else self._answer_whole()
         if self.options.objective != "sram" and self.options.schedule == "auto":
             best = self._smallest_slim() or best

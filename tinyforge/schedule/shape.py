@@ -115,6 +115,8 @@ _Attributes = tuple[int, tuple[int, int], tuple[int, int], Padding, tuple[int, i
 @lru_cache(maxsize=100_000)
 def _layer(kind: str, shapes: tuple[Shape, ...], attributes: _Attributes) -> tuple[LayerFacts, Shape]:
     """Facts and output shape of one layer."""
+    if kind == "mul" and max(map(len, shapes)) == 4:
+        shapes = tuple((1, 1, *s) if len(s) == 2 else s for s in shapes)  # a gate, after the reshape it needs
     op, weights = _operator(kind, shapes, attributes)
     live = tuple(stand_in(str(i), shape, DType.INT8) for i, shape in enumerate(shapes))
     ins = (*live, *(stand_in("w", shape, DType.INT8, constant=True) for shape in weights))

@@ -8,7 +8,8 @@ ends in the accumulators of the pooling, the second goes on through the gate, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tinyforge.ir.graph import Graph, Node, Tensor, replace_graph
@@ -21,7 +22,7 @@ LEAST_GAIN = 2
 
 @dataclass(frozen=True, slots=True)
 class Squeeze:
-    """A tensor held across its own squeeze. Nodes and tensors are indices of a Space.
+    """A tensor held across its own squeeze. Nodes and tensors are indices of a Space (or of a Wiring).
 
     held: the tensor; region: the nodes that make it from ``source``, in order; gated: those of its readers that wait
     for the squeeze, first first. macs: of the region. alive: bytes alive when the squeeze is done. layer_bytes: the
@@ -37,13 +38,59 @@ class Squeeze:
     layer_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Where tensors come from and go to. ``reads``, ``makes``: activations of every node; ``pieces[i]``: whether node i
+    can run piece by piece; ``reduces[i]``: whether it sums over all pieces. ``made``, ``last_read``, ``nbytes``: of
+    every tensor, the node that makes it (-1: input), its last reader, its bytes. ``macs``, ``crossing``,
+    ``layer_bytes``: of every node, as in a Space."""
+
+    reads: Sequence[tuple[int, ...]]
+    makes: Sequence[tuple[int, ...]]
+    pieces: Sequence[bool]
+    reduces: Sequence[bool]
+    made: Sequence[int]
+    last_read: Sequence[int]
+    nbytes: Sequence[int]
+    macs: Sequence[int]
+    crossing: Sequence[int]
+    layer_bytes: Sequence[int]
+
+
+def may_squeeze(whole: Iterable[bool], reads: Sequence[int]) -> bool:
+    """Whether there could be squeezes, at a glance: something after the first node that needs a whole tensor
+    (``whole[i]``) reads several activations (``reads[i]``: how many)."""
+    first = next((i for i, needed in enumerate(whole) if needed), len(reads))
+    return any(count > 1 for count in reads[first + 1 :])
+
+
 def find_squeezes(space: Space, fed: bool) -> tuple[Squeeze, ...]:
+    """All squeezes of a network, as ``squeezes_of``."""
+    ids = {name: i for i, name in enumerate(space.names)}
+    nodes = space.graph.nodes
+    flow = Flow(
+        reads=[tuple(ids[t] for t in node.inputs if t in ids) for node in nodes],
+        makes=[tuple(ids[t] for t in node.outputs) for node in nodes],
+        pieces=[w is not None for w in space.windowed],
+        reduces=[w is not None and w.reduces for w in space.windowed],
+        made=space.made,
+        last_read=space.read,
+        nbytes=space.nbytes,
+        macs=space.macs,
+        crossing=space.crossing,
+        layer_bytes=space.layer_bytes,
+    )
+    return squeezes_of(flow, fed)
+
+
+def squeezes_of(flow: Flow, fed: bool) -> tuple[Squeeze, ...]:
     """All squeezes that can run in two passes, the one with most bytes alive first. ``fed``: the input is fed row by
     row, so nothing can be computed from it a second time."""
+    readers = Counter(t for tensors in flow.reads for t in set(tensors))
     found = []
-    for held, made in enumerate(space.made):
-        gated = _gated(space, held) if made >= 0 and len(space.readers[held]) > 1 else ()
-        cut = _narrowest(space, held, gated[0], fed) if gated else None
+    for held, made in enumerate(flow.made):
+        gated = _gated(flow, held) if made >= 0 and readers[held] > 1 else ()
+        cut = _narrowest(flow, held, gated[0], fed) if gated else None
         if cut is None:
             continue
         source, region = cut
@@ -53,52 +100,50 @@ def find_squeezes(space: Space, fed: bool) -> tuple[Squeeze, ...]:
                 source=source,
                 region=region,
                 gated=gated,
-                macs=sum(space.macs[i] for i in region),
-                alive=space.crossing[gated[0]],
-                layer_bytes=max(space.layer_bytes[region[0] : gated[0] + 1]),
+                macs=sum(flow.macs[i] for i in region),
+                alive=flow.crossing[gated[0]],
+                layer_bytes=max(flow.layer_bytes[region[0] : gated[0] + 1]),
             )
         )
     return tuple(sorted(found, key=lambda s: (-s.alive, s.held)))
 
 
-def _gated(space: Space, held: int) -> tuple[int, ...]:
+def _gated(flow: Flow, held: int) -> tuple[int, ...]:
     """Readers of a tensor that also depend on something that needs the whole of it."""
-    name = space.names[held]
-    direct, squeezed = {name}, set[str]()
+    direct, squeezed = {held}, set[int]()
     found = []
-    for index in range(space.made[held] + 1, space.count):
-        inputs, outputs = set(space.graph.nodes[index].inputs), space.graph.nodes[index].outputs
-        windowed = space.windowed[index]
+    for index in range(flow.made[held] + 1, len(flow.reads)):
+        inputs, outputs = set(flow.reads[index]), flow.makes[index]
         if inputs & squeezed:
             squeezed.update(outputs)
-            found += [index] if name in inputs else []
+            found += [index] if held in inputs else []
         elif inputs & direct:
-            (squeezed if windowed is None or windowed.reduces else direct).update(outputs)
+            (direct if flow.pieces[index] and not flow.reduces[index] else squeezed).update(outputs)
     return tuple(found)
 
 
-def _narrowest(space: Space, held: int, until: int, fed: bool) -> tuple[int, tuple[int, ...]] | None:
-    """The first tensor, walking back from ``held``, from which alone windowed nodes make it and that is much smaller,
-    with those nodes: one that node ``until`` or a later one reads anyway, or else one whose source is not smaller."""
+def _narrowest(flow: Flow, held: int, until: int, fed: bool) -> tuple[int, tuple[int, ...]] | None:
+    """The first tensor, walking back from ``held``, from which alone nodes make it piece by piece and that is much
+    smaller, with those nodes: one that node ``until`` or a later one reads anyway, or else one whose source is not
+    smaller."""
     frontier, region = {held}, list[int]()
     best: tuple[int, tuple[int, ...]] | None = None
     while True:
-        latest = max(frontier, key=lambda t: space.made[t])
-        node = space.windowed[space.made[latest]] if space.made[latest] >= 0 else None
-        if node is None or node.reduces:
+        node = flow.made[max(frontier, key=lambda t: flow.made[t])]
+        if node < 0 or not flow.pieces[node] or flow.reduces[node]:
             return best
-        frontier.remove(latest)
-        region.append(node.index)
-        frontier |= {read.tensor for read in node.reads}
+        frontier.difference_update(flow.makes[node])
+        region.append(node)
+        frontier |= set(flow.reads[node])
         if len(frontier) > 1:
             continue
         (source,) = frontier
-        size = space.nbytes[source]
-        if (fed and space.made[source] < 0) or (best is not None and size >= space.nbytes[best[0]]):
+        size = flow.nbytes[source]
+        if (fed and flow.made[source] < 0) or (best is not None and size >= flow.nbytes[best[0]]):
             return best
-        if size and size * LEAST_GAIN <= space.nbytes[held]:
+        if size and size * LEAST_GAIN <= flow.nbytes[held]:
             best = source, tuple(sorted(region))
-            if space.read[source] >= until:
+            if flow.last_read[source] >= until:
                 return best
 
 

@@ -10,8 +10,8 @@ from tinyforge.errors import DoesNotFit, UsageError
 from tinyforge.ir.graph import Graph, Tensor
 from tinyforge.ir.program import KernelCall
 from tinyforge.ops.base import Op
+from tinyforge.schedule.best import best_schedule
 from tinyforge.schedule.fast import estimate
-from tinyforge.schedule.optimise import optimise
 from tinyforge.schedule.options import Options, ScheduleResult
 from tinyforge.schedule.shape import LayerShape, NetworkShape
 from tinyforge.search.architecture import Architecture
@@ -136,9 +136,10 @@ def cost_of(architecture: Architecture, limits: BoardLimits) -> Cost:
     calls = light_calls(graph)
     found = _schedule(graph, calls, limits)
     arena = found.plan.arena_bytes if limits.count_input else found.plan.arena_bytes_without_input
+    own = [call for node, call in zip(found.graph.nodes, found.calls, strict=True) if not node.repeats]
     return Cost(
         arena_bytes=arena,
-        flash_bytes=weight_bytes(found.calls or calls) + code_bytes(architecture),
+        flash_bytes=weight_bytes(own) + code_bytes(architecture),
         executed_macs=found.executed_macs,
         estimated_cycles=found.estimated_cycles,
         mac_factor=round(found.mac_factor, 4),
@@ -166,10 +167,10 @@ def _call(op: object, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCa
 def _schedule(graph: Graph, calls: Sequence[KernelCall], limits: BoardLimits) -> ScheduleResult:
     options = Options("balanced", limits.schedule, limits.max_mac_factor, limits.input, "fast")
     try:
-        return optimise(graph, calls, limits.arena_bytes, options)
+        return best_schedule(graph, calls, limits.arena_bytes, options)
     except DoesNotFit:
         smallest = Options("sram", limits.schedule, limits.max_mac_factor, limits.input, "fast")
-        return optimise(graph, calls, None, smallest)
+        return best_schedule(graph, calls, None, smallest)
 
 
 def violations(cost: Cost, limits: BoardLimits) -> dict[str, float]:
