@@ -213,13 +213,15 @@ class Proposer:
 def _chosen(found: Sequence[Proposal], predictor: Predictor, room: int, objectives: Sequence[str]) -> list[Proposal]:
     """Of those that could be judged, the third that is best by predicted accuracy and costs; others are passed over.
 
-    First those that none beats in all objectives, then those that only these beat, and so on, the most accurate first:
-    accuracy alone would leave small networks out.
+    One by predicted accuracy, one by the layers of non-dominated ones, and so on in turns: accuracy alone would leave
+    small networks out, layers alone have few of the accurate ones.
     """
     expected = {p.slot: predictor.accuracy(p.candidate) for p in found if not p.broken and not p.repeated}
     scores = {p.slot: (-expected[p.slot], *objective_costs(p.cost, objectives)) for p in found if p.slot in expected}
     layer = _layers(scores)
-    ranked = sorted(expected, key=lambda slot: (layer[slot], -expected[slot], slot))
+    by_accuracy = sorted(expected, key=lambda slot: (-expected[slot], slot))
+    by_layer = sorted(expected, key=lambda slot: (layer[slot], -expected[slot], slot))
+    ranked = list(dict.fromkeys(slot for both in zip(by_accuracy, by_layer, strict=True) for slot in both))
     kept = ranked[: min(room, -(-len(expected) // OVERSAMPLED))]
     return [
         replace(p, predicted=round(expected[p.slot], 6), passed=p.slot not in kept) if p.slot in expected else p
