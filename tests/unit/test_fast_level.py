@@ -219,6 +219,17 @@ def test_a_fed_layer_is_a_stage_by_itself_where_its_output_is_read_again() -> No
     np.testing.assert_array_equal(got[out], run_whole(graph, inputs)[out])
 
 
+@pytest.mark.parametrize("level", ["full", "fast"])
+def test_several_inputs_cannot_be_fed(level: str) -> None:
+    b = Builder(np.random.default_rng(9))
+    x, y = b.activation((1, 8, 8, 2)), b.activation((1, 8, 8, 2))
+    out = b.apply(Add(NONE), x, y)
+    assert out is not None
+    graph = replace(b.graph([out]), inputs=(x, y))
+    with pytest.raises(DoesNotFit, match="2 inputs cannot be fed"):
+        optimise(graph, lower_graph(graph), None, Options("sram", input="rows", level=level))
+
+
 def squeezed(blocks: int) -> NetworkShape:
     """Inverted residuals with squeeze-and-excite on large maps."""
     layers = [

@@ -58,6 +58,8 @@ def optimise(
     ``where`` names the board in messages. Raises DoesNotFit with the peak, the best reachable figure and what to try.
     """
     options = options or Options()
+    if options.input == "rows" and len(graph.inputs) != 1:
+        raise DoesNotFit(f"{graph.name}: {len(graph.inputs)} inputs cannot be fed row by row; use --input whole")
     if options.level == "fast" and options.schedule == "auto":
         return fast_answer(graph, calls, sram_bytes, options, where)
     search = _Search(graph, calls, sram_bytes if sram_bytes is not None else NO_LIMIT, options, where)
