@@ -123,9 +123,10 @@ class Op(OpBase):
         return None
 
     def fitted(
-        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], widths: Collection[int]
+        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], widths: Collection[int], slices: int = 1
     ) -> KernelCall:
-        """``call``, or one as fast with no more scratch than row segments of ``widths`` pixels need."""
+        """``call``, or one as fast with no more scratch than row segments of ``widths`` pixels of one of ``slices``
+        equal shares of the channels need."""
         return call
 
     def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:

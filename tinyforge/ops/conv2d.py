@@ -141,7 +141,7 @@ class Conv2D(Op):
         return call
 
     def fitted(
-        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], widths: Collection[int]
+        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], widths: Collection[int], slices: int = 1
     ) -> KernelCall:
         if call.kernel not in PACKED_KERNELS:
             return call

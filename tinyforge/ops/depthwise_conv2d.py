@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -24,7 +24,7 @@ from tinyforge.ops.base import (
     with_literals,
 )
 from tinyforge.ops.conv2d import out_extent
-from tinyforge.ops.depthwise_planes import MAX_ROWS, Planes, pack_constants, plane_layout
+from tinyforge.ops.depthwise_planes import AT_ONCE, MAX_ROWS, Planes, pack_constants, plane_layout
 from tinyforge.ops.packing_mve import GROUP as MVE_GROUP
 from tinyforge.ops.packing_mve import SCRATCH_LIMIT as MVE_SCRATCH_LIMIT
 from tinyforge.ops.packing_mve import (
@@ -236,6 +236,15 @@ class DepthwiseConv2D(Op):
         step = made if spread else made // slices
         tables = tuple(_shared_table(t, made, slices) for t in call.tables)
         return replace(with_literals(call, in_c=channels // slices, out_step=step), tables=tables)
+
+    def fitted(
+        self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], widths: Collection[int], slices: int = 1
+    ) -> KernelCall:
+        channels = ins[0].shape[3]
+        if call.kernel != "tf_depthwise_planar_s8" or slices == 1:
+            return call
+        planes, sliced = (min(count, AT_ONCE) for count in (channels, channels // slices))
+        return replace(call, scratch_bytes=call.scratch_bytes * sliced // planes)
 
     def least_scratch(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int:
         _, kh, kw, _ = ins[1].shape

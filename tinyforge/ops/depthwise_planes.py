@@ -15,6 +15,8 @@ from tinyforge.ops.scaled_requant import scaled_form
 SCRATCH_LIMIT = 640
 """Bytes of planes at most, where blocks of four outputs allow it."""
 MAX_ROWS = 32
+AT_ONCE = 4
+"""Channels turned into planes together."""
 _SCALED, _SHORT, _FULL = 0, 1, 2
 
 
@@ -36,7 +38,7 @@ def plane_layout(
     best = None
     for block in range(4, -(-width // 4) * 4 + 1, 4):
         pairs = (par + (block - 1) * stride + kw + 1) // 2 + 1
-        layout = Planes(block, pairs * kh, par, 4 * pairs * kh * min(channels, 4))
+        layout = Planes(block, pairs * kh, par, 4 * pairs * kh * min(channels, AT_ONCE))
         if best is None or layout.scratch_bytes <= limit:
             best = layout
     assert best is not None

@@ -33,11 +33,11 @@ class Kernels:
     def fitted(self, graph: Graph, schedule: Schedule) -> Kernels:
         """The same without scratch that row segments of the schedule's pieces have no use for."""
         found = list(self.variants)
-        for i, widths in _segment_widths(graph, schedule).items():
+        for i, (widths, slices) in _segments(graph, schedule).items():
             node = graph.nodes[i]
             assert isinstance(node.op, Op)
             ins, outs = graph.ins(node), graph.outs(node)
-            narrowed = [node.op.fitted(call, ins, outs, widths) for call in found[i]]
+            narrowed = [node.op.fitted(call, ins, outs, widths, slices) for call in found[i]]
             found[i] = tuple({call.scratch_bytes: call for call in narrowed}.values())
         return Kernels(tuple(found))
 
@@ -80,15 +80,16 @@ def fitted(graph: Graph, schedule: Schedule, calls: Sequence[KernelCall]) -> Cal
     return Kernels(tuple((call,) for call in calls)).fitted(graph, schedule).fast
 
 
-def _segment_widths(graph: Graph, schedule: Schedule) -> dict[int, frozenset[int]]:
-    """Widths in pixels of the row segments that nodes in fused stages compute."""
+def _segments(graph: Graph, schedule: Schedule) -> dict[int, tuple[frozenset[int], int]]:
+    """Widths in pixels of the row segments that nodes in fused stages compute, and how many slices of channels."""
     found = {}
     for stage in schedule.stages:
         if isinstance(stage, FusedStage):
             walk = walk_stage(graph, stage)
             for node in walk.nodes:
                 columns = walk.cols.tensors[node.outputs[0]]
-                found[node.index] = frozenset(int(n) for n in columns.exec_hi - columns.exec_lo if n > 0)
+                widths = frozenset(int(n) for n in columns.exec_hi - columns.exec_lo if n > 0)
+                found[node.index] = widths, stage.slices
     return found
 
 
