@@ -17,23 +17,12 @@ from tinyforge.api.network import read_network
 from tinyforge.codegen.generate import lower_graph
 from tinyforge.device.host import run_host
 from tinyforge.interp.run_graph import run_graph
-from tinyforge.ir.graph import Graph
-from tinyforge.ir.program import Isa, KernelCall
+from tinyforge.ir.program import Isa
 from tinyforge.memory.plan import plan_memory
-from tinyforge.ops.base import Op
 from tinyforge.ops.packing import is_wide
 from tinyforge.schedule.kernels import kernels
 
 NETWORKS = 12
-
-
-def with_wide(graph: Graph, isa: Isa) -> tuple[KernelCall, ...]:
-    """The calls, with weights of 16 bits where pairs of 8 do not hold them."""
-    found = []
-    for node, call in zip(graph.nodes, lower_graph(graph, isa), strict=True):
-        assert isinstance(node.op, Op)
-        found.append(node.op.lower_wide(isa, call, graph.ins(node), graph.outs(node), False) or call)
-    return tuple(found)
 
 
 def batch(seed: int, isa: Isa) -> list[Job]:
@@ -44,7 +33,7 @@ def batch(seed: int, isa: Isa) -> list[Job]:
     for number in range(NETWORKS):
         sliced = sliced_graph(rng, share)
         graph = sliced.graph
-        both = kernels(graph, with_wide(graph, isa), True)
+        both = kernels(graph, lower_graph(graph, isa), True)  # weights of 16 bits among them
         calls = both.slim if number % 2 else both.fast
         schedule = sliced_schedule(rng, sliced, share)
         data = rng.integers(-128, 128, graph.tensors["t0"].shape).astype(np.int8)
