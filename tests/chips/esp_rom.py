@@ -9,10 +9,10 @@ import hashlib
 import operator
 import socket
 import struct
-import threading
 import zlib
 from collections.abc import Callable
 
+from tests.chips.loopback import LoopbackServer
 from tests.chips.nor_flash import NorFlash, PowerCut
 
 END, ESC, ESC_END, ESC_ESC = 0xC0, 0xDB, 0xDC, 0xDD
@@ -25,7 +25,7 @@ SECTOR = 4096
 _BAD_CHECKSUM = 7
 
 
-class EspRom:
+class EspRom(LoopbackServer):
     """One chip. chip_id: 5 is the C3. stub: whether the loader in RAM answers now."""
 
     def __init__(self, flash: NorFlash, chip_id: int = 5) -> None:
@@ -33,27 +33,13 @@ class EspRom:
         self.stub = self.gone = False
         self.offset = 0
         self.inflate = zlib.decompressobj()
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.close()
+        super().__init__()
+        self.port = f"socket://127.0.0.1:{self.tcp_port}"
 
     def power_up(self) -> None:
         """The chip is back in its ROM."""
         self.stub = self.gone = False
         self.flash.operations_left = None
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection = self._server.accept()[0]
-            except OSError:
-                return
-            with connection:
-                self._talk(connection)
 
     def _talk(self, connection: socket.socket) -> None:
         frame: bytearray | None = None

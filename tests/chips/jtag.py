@@ -7,10 +7,10 @@ instructions DPACC, APACC, IDCODE). Behind it is the same chip that pyOCD sees; 
 from __future__ import annotations
 
 import socket
-import threading
 from dataclasses import dataclass, field
 
 from tests.chips.debug_port import DebugPort, Stm32Target
+from tests.chips.loopback import LoopbackServer
 
 DPACC, APACC, DEBUG_IDCODE, SCAN_IDCODE = 0b1010, 0b1011, 0b1110, 0b00001
 DEBUG_ID, SCAN_ID = 0x4BA00477, 0x06441041
@@ -110,28 +110,14 @@ class DebugTap(Tap):
         return self.result
 
 
-class JtagServer:
+class JtagServer(LoopbackServer):
     """Serves one chip to `remote_bitbang` on `port`. A chip without power answers ones."""
 
     def __init__(self, target: Stm32Target) -> None:
         self.target = target
         target.in_slices = True
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._server.getsockname()[1])
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection = self._server.accept()[0]
-            except OSError:
-                return
-            with connection:
-                self._talk(connection)
+        super().__init__()
+        self.port = self.tcp_port
 
     def _talk(self, connection: socket.socket) -> None:
         self._taps = (Tap(5, SCAN_IDCODE, SCAN_ID), DebugTap(DebugPort(self.target)))

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import select
 import socket
-import threading
+
+from tests.chips.loopback import LoopbackServer
 
 
-class Wire:
+class Wire(LoopbackServer):
     """Carries connections to `port` one after the other. lose_at: number of the byte towards the chip that is
     lost, once; cut_at: the one with which everything breaks, for good. carried: bytes towards the chip so far."""
 
     def __init__(self, port: int, *, lose_at: int | None = None, cut_at: int | None = None) -> None:
         self._far, self._lose, self._cut = port, lose_at, cut_at
         self.carried = 0
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._server.getsockname()[1])
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__()
+        self.port = self.tcp_port
 
-    def close(self) -> None:
-        """No more connections."""
-        self._server.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                near = self._server.accept()[0]
-            except OSError:
-                return
-            with near, socket.create_connection(("127.0.0.1", self._far)) as far:
-                while self._step(near, far):
-                    pass
-            if self._cut is not None and self.carried >= self._cut:
-                self._server.close()
+    def _talk(self, connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", self._far)) as far:
+            while self._step(connection, far):
+                pass
+        if self._cut is not None and self.carried >= self._cut:
+            self.close()
 
     def _step(self, near: socket.socket, far: socket.socket) -> bool:
         try:
