@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tinyforge.search.sources import load_data
 from tinyforge.search.space import extreme, random_candidate
 from tinyforge.search.space_file import parse_space
 from tinyforge.search.supernet import Supernet
-from tinyforge.search.train import CHECKPOINT, Trainer
+from tinyforge.search.train import CHECKPOINT, Report, Trainer
 
 SMALL = """
 name = "small"
@@ -99,9 +100,38 @@ def main(folder: Path, epochs: int, method: str, text: str) -> None:
         assert network_input(data, judge.held, network).shape[1:] == network.input_shape
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(w).tobytes() for w in weights.values())).hexdigest()
     tuned = tuned_facts(net, data, folder) if epochs > 1 else {}
+    resumed = resumed_error(net, data, folder / "stopped.npz")
     moves = sorting_error(trainer, tf.constant(data.scaling.apply(judge.held.x)))
     found = {"digest": digest, "differences": differences, "accuracies": accuracies, "sorting_error": moves}
-    print(json.dumps({**found, **tuned, "traces": trainer.traces}))
+    print(json.dumps({**found, **tuned, "resumed": resumed, "traces": trainer.traces}))
+
+
+class Stopped(Exception):
+    """Training was stopped on purpose."""
+
+
+def resumed_error(net: Supernet, data: Dataset, checkpoint: Path) -> float:
+    """How far from each other two trainings end, of which one was stopped in its second epoch and went on. The supernet
+    stays as it is."""
+    before = {name: v.numpy() for name, v in net.variables.items()}
+    recipe, biggest = Recipe(2, batch=256, first=0), extreme(net.space, -1)
+
+    def trained(path: Path | None, tell: Report) -> list[Any]:
+        Trainer(net, data, recipe, 0, biggest).run(path, tell)
+        found = [v.numpy() for v in net.variables.values()]
+        for name, variable in net.variables.items():
+            variable.assign(before[name])
+        return found
+
+    def stop(what: str, done: int = 0, total: int = 0) -> None:
+        if done > total // 2 + 1:
+            raise Stopped
+
+    once = trained(None, lambda what, done=0, total=0: None)
+    with suppress(Stopped):
+        trained(checkpoint, stop)
+    again = trained(checkpoint, lambda what, done=0, total=0: None)
+    return max(float(np.abs(a - b).max()) for a, b in zip(once, again, strict=True))
 
 
 def tuned_facts(net: Supernet, data: Dataset, folder: Path) -> dict[str, Any]:

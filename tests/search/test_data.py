@@ -11,7 +11,7 @@ import pytest
 from tests.shared import SHARED
 from tinyforge.errors import TinyforgeError, UsageError
 from tinyforge.search.augment import STEPS, augmentation, soft_labels
-from tinyforge.search.dataset import RawData, Samples, make_dataset, resized
+from tinyforge.search.dataset import PIXELS, RawData, Samples, Scaling, make_dataset, resized
 from tinyforge.search.logmel import front_end_for, log_mel
 from tinyforge.search.sources import load_data
 
@@ -166,7 +166,7 @@ def test_resizing_keeps_type_and_mean() -> None:
 @pytest.mark.parametrize("name", (*STEPS, "mixup"))
 def test_augmentation_is_repeatable_and_changes_something(name: str) -> None:
     x = np.random.default_rng(0).random((16, 12, 12, 2)).astype(np.float32)
-    change = augmentation(name, "image", 2)
+    change = augmentation(name, "image", 2, PIXELS)
     labels = soft_labels(np.arange(16) % 3, 3)
     (one, _), (two, _) = (change(x, labels, np.random.default_rng(1)) for _ in range(2))
     assert one.shape == x.shape
@@ -178,7 +178,7 @@ def test_augmentation_is_repeatable_and_changes_something(name: str) -> None:
 def test_mixup_mixes_samples_as_their_labels() -> None:
     labels = np.eye(4, dtype=np.float32)[np.arange(32) % 4]
     x = labels[:, None, None, :].repeat(5, 1)
-    mixed, targets = augmentation("mixup", "signal", 4)(x, labels, np.random.default_rng(0))
+    mixed, targets = augmentation("mixup", "signal", 4, PIXELS)(x, labels, np.random.default_rng(0))
     np.testing.assert_allclose(mixed[:, 0, 0], targets, atol=1e-6)
     np.testing.assert_allclose(targets.sum(1), 1, atol=1e-6)
     assert (targets != labels).any()
@@ -186,4 +186,34 @@ def test_mixup_mixes_samples_as_their_labels() -> None:
 
 def test_unknown_augmentation() -> None:
     with pytest.raises(TinyforgeError, match="blur"):
-        augmentation("shift,blur", "image", 1)
+        augmentation("shift,blur", "image", 1, PIXELS)
+
+
+def test_rotation_turns_all_sensors_alike() -> None:
+    rng = np.random.default_rng(0)
+    scaling = Scaling(tuple(rng.standard_normal(6)), tuple(rng.uniform(0.5, 50, 6)))
+    raw = (rng.standard_normal((64, 9, 1, 6)) * scaling.std + scaling.mean).astype(np.float32)
+    labels = np.ones((64, 1), np.float32)
+    made, _ = augmentation("rotate", "signal", 6, scaling)(scaling.apply(raw), labels, rng)
+    before, after = (a.reshape(64, 9, 2, 3) for a in (raw, made * scaling.std + scaling.mean))
+    # Lengths, and products of any two moments and sensors, are what they were.
+    products = [np.einsum("ntai,nubi->ntaub", a, a) for a in (before, after)]
+    np.testing.assert_allclose(*products, rtol=1e-3, atol=1e-2 * np.abs(before).max())
+    lengths = np.linalg.norm(before[:, :, 0], axis=2) * np.linalg.norm(after[:, :, 0], axis=2)
+    angles = np.rad2deg(np.arccos(np.clip((before * after)[:, :, 0].sum(2) / lengths, -1, 1)))
+    assert 10 < angles.max() < 20.1
+
+
+@pytest.mark.parametrize(("kind", "channels"), [("image", 3), ("signal", 4)])
+def test_only_sensors_of_three_axes_are_rotated(kind: str, channels: int) -> None:
+    with pytest.raises(UsageError, match="three axes"):
+        augmentation("rotate", kind, channels, PIXELS)
+
+
+def test_joined_splits_leave_the_test_split_alone() -> None:
+    data = make_dataset(raw(), 0)
+    whole = data.joined()
+    assert contents(whole.train) == contents(data.train) | contents(data.validation)
+    assert len(whole.train) == len(data.train) + len(data.validation)
+    assert contents(whole.test) == contents(data.test)
+    assert whole.scaling == data.scaling

@@ -39,6 +39,7 @@ def test_slices_of_a_small_supernet_equal_models(tmp_path: Path) -> None:
     assert max(found["differences"]) < 1e-4
     assert found["sorting_error"] < 1e-4
     assert found["traces"] == 1, "one trace serves all sub-networks"
+    assert found["resumed"] == 0, "a training that was stopped ends as one that was not"
 
 
 @pytest.mark.long
@@ -63,13 +64,20 @@ def test_slices_equal_models_and_training_goes_on(tmp_path: Path, recipe: str) -
 def test_from_data_to_compiled_points(tmp_path: Path) -> None:
     out = tmp_path / "study"
     few = ("--steps", "40", "--evaluations", "4", "--finalists", "1", "--fine-steps", "60", "--warm-up", "proxy")
-    options = ("--data", "digits", "--sram", "8K", *few, "--jobs", "1", "-o", str(out), "--json")
+    options = ("--data", "digits", "--sram", "8K", "--refit", *few, "--jobs", "1", "-o", str(out), "--json")
     found = program("-m", "tinyforge", "search", *options)
     (point,) = found["front"]
     assert point["arena_bytes"] <= 8192
     assert 0 < point["accuracy"] <= 1
     folder = Path(point["folder"])
     assert (folder / "build" / "model.c").is_file()
+    decided = json.loads((folder.parent / point["refit"]["point"] / "point.json").read_text())
+    assert decided["candidate"] == point["candidate"]
+    assert decided["accuracy"] == point["accuracy"], "validation samples say nothing about a network they trained"
+    assert decided["test_accuracy"] == point["refit"]["test_accuracy_before"]
+    assert (folder / "model.tflite").read_bytes() != (
+        folder.parent / point["refit"]["point"] / "model.tflite"
+    ).read_bytes()
     assert point["predicted"]["executed_macs"] == point["executed_macs"]
     assert point["candidate"] in (out / "index.html").read_text()
     again = program("-m", "tinyforge", "search", "--resume", str(out), "--jobs", "1", "--json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from tinyforge.api.progress import Progress
 from tinyforge.api.run import RunReport, run
 from tinyforge.errors import DeviceError, DoesNotFit
 from tinyforge.search.files import load_json, save_json
-from tinyforge.search.settings import Budget, SearchSettings
+from tinyforge.search.settings import REFIT_TIMES, Budget, SearchSettings
 
 if TYPE_CHECKING:
     from tinyforge.search.architecture import Architecture
@@ -46,6 +47,14 @@ class Point:
         return {"folder": str(self.folder), **self.facts}
 
 
+def _refit_facts(decided: Point) -> dict[str, Any]:
+    """What a refit point's ``point.json`` has from the point it was decided by: accuracies on the validation samples,
+    which the refit network has learnt from and so cannot be measured by."""
+    measured = ("accuracy", "float_accuracy", "int8_accuracy_before_aware_training")
+    known = {"point": decided.folder.name, "test_accuracy_before": decided.facts["test_accuracy"]}
+    return {**{name: decided.facts[name] for name in measured}, "refit": known}
+
+
 class Finals:
     """Makes the points of one study."""
 
@@ -64,41 +73,57 @@ class Finals:
 
     def make(self, trials: Sequence[Trial]) -> list[Point]:
         """A point for each trial that still fits once compiled, the most accurate first. Finished ones are kept.
+        With a refit the first one is the most accurate network, trained once more on the validation samples too.
 
         Raises DoesNotFit where none fits.
         """
-        points: list[Point] = []
+        points: list[tuple[Point, Trial]] = []
         refused = ""
         for number, trial in enumerate(trials):
             folder = self.folder / "points" / f"{number + 1}-{trial.candidate.key}"
-            if not (folder / POINT).is_file():
-                try:
-                    self._make(folder, trial, number)
-                except DoesNotFit as error:
-                    refused = str(error)
-                    continue
-            points.append(Point(folder, load_json(folder / POINT)))
+            try:
+                points.append((self._point(folder, trial, number), trial))
+            except DoesNotFit as error:
+                refused = str(error)
         if not points:
             raise DoesNotFit(f"no finalist fits once it is compiled: {refused}")
-        return sorted(points, key=lambda p: (-p.accuracy, p.facts["arena_bytes"]))
+        # Of equal ones the largest first: a small validation split does not tell them apart.
+        points.sort(key=lambda made: (-made[0].accuracy, -made[0].facts["executed_macs"]))
+        found = [point for point, _ in points]
+        if self.budget.refit:
+            best, trial = points[0]
+            folder = self.folder / "points" / f"refit-{trial.candidate.key}"
+            # Other weights can take a few bytes more of flash.
+            with suppress(DoesNotFit):
+                found[0] = self._point(folder, trial, len(trials), best)
+        return found
 
-    def _make(self, folder: Path, trial: Trial, number: int) -> None:
+    def _point(self, folder: Path, trial: Trial, number: int, decided: Point | None = None) -> Point:
+        """The point in ``folder``, made where it is not there. decided: the point whose network is trained once more,
+        now that nothing is decided by the validation samples any more."""
+        if not (folder / POINT).is_file():
+            self._make(folder, trial, number, decided)
+        return Point(folder, load_json(folder / POINT))
+
+    def _make(self, folder: Path, trial: Trial, number: int, decided: Point | None) -> None:
         from tinyforge.search.architecture import architecture
         from tinyforge.search.finalist import Tuner
         from tinyforge.search.recipes import Recipe
 
         settings, budget = self.settings, self.budget
         network = architecture(self.space, trial.candidate, self.data.shape, len(self.data.classes))
-        epochs = budget.epochs(self.data, budget.fine_steps)
+        epochs = budget.epochs(self.data, budget.fine_steps) * (1 if decided is None else REFIT_TIMES)
         recipe = Recipe(epochs, budget.batch, rate=FINE_RATE, first=0, augment=settings.augment)
-        tuner = Tuner(self.judge.net, self.data, recipe, settings.seed * 1000 + number, self.progress)
+        data = self.data if decided is None else self.data.joined()
+        tuner = Tuner(self.judge.net, data, recipe, settings.seed * 1000 + number, self.progress)
         folder.mkdir(parents=True, exist_ok=True)
         finalist = tuner.make(trial.candidate, folder / UNFINISHED)
         (folder / MODEL).write_bytes(finalist.content)
         finalist.model.save(folder / "model.keras")
         built = self._compile(folder)
         self._front_end(folder, built)
-        self._measure(folder, trial, network, finalist, built)
+        facts = self._measure(folder, trial, network, finalist, built)
+        save_json(folder / POINT, facts if decided is None else {**facts, **_refit_facts(decided)})
         (folder / UNFINISHED).unlink(missing_ok=True)
 
     def _compile(self, folder: Path) -> CompileResult:
@@ -128,13 +153,13 @@ class Finals:
 
     def _measure(
         self, folder: Path, trial: Trial, network: Architecture, finalist: Finalist, built: CompileResult
-    ) -> None:
-        """Accuracies of the C code; the test split is looked at here, once, after everything is decided."""
+    ) -> dict[str, Any]:
+        """Accuracies of the C code; the test split is looked at here, after everything is decided."""
         right, report = self._run(folder, network, finalist, self.data.validation, "validation")
         test_right, _ = self._run(folder, network, finalist, self.data.test, "test")
         compiled = built.as_json()
         kept = ("macs", "executed_macs", "arena_bytes", "stack_bytes", "flash_bytes", "input", "schedule")
-        facts = {
+        return {
             "candidate": trial.candidate.key,
             "accuracy": round(right, 6),
             "test_accuracy": round(test_right, 6),
@@ -149,9 +174,9 @@ class Finals:
             "input_shape": list(network.input_shape),
             "scaling": {"mean": list(self.data.scaling.mean), "std": list(self.data.scaling.std)},
             "classes": list(self.data.classes),
+            "refit": None,
             "next": self._commands(folder),
         }
-        save_json(folder / POINT, facts)
 
     def _run(
         self, folder: Path, network: Architecture, finalist: Finalist, samples: Samples, split: str

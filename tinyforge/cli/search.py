@@ -24,6 +24,7 @@ from tinyforge.cli.search_options import (
     Predict,
     Ray,
     Recipe,
+    Refit,
     Resume,
     Seed,
     Space,
@@ -65,6 +66,7 @@ def search(
     steps: Steps = None,
     fine_steps: FineSteps = None,
     finalists: Finalists = None,
+    refit: Refit = True,
     predictor: Predict = "auto",
     warm_up: WarmUp = "off",
     seed: Seed = 0,
@@ -124,12 +126,13 @@ def search_view(result: SearchResult) -> list[RenderableType]:
     from tinyforge.cli.console import facts, table
 
     f = result.forecast
+    refit = ", the best trained once more on validation samples too" if f["refit"] else ""
     rows = {
         "data": f"{f['data']}: {f['train']:,} to train, {f['validation']:,} to decide, {f['test']:,} to test",
         "space": f"{result.narrowed.space.name}: {f['networks']:.3g} networks after narrowing; "
         f"{f['fitting']:,} of {f['sampled']:,} tried ones fit",
         "supernet": f"{f['epochs']} epochs, largest network {f['largest_macs']:,} MACs; {f['training_macs']:.3g} MACs",
-        "search": f"{f['evaluations']} evaluations, {f['finalists']} finalists",
+        "search": f"{f['evaluations']} evaluations, {f['finalists']} finalists{refit}",
         "expect": f"{f['expect']} on two cores: {' + '.join(f'{s:,} s {n}' for n, s in f['seconds'].items())}",
     }
     if not result.points:

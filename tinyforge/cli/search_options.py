@@ -49,7 +49,7 @@ Augment = Annotated[
     str,
     typer.Option(
         "--augment",
-        help="auto, none, or of shift, flip, light, erase, roll, mask, jitter, stretch, amplify, mixup.",
+        help="auto, none, or of shift, flip, light, erase, roll, mask, jitter, stretch, amplify, rotate, mixup.",
         rich_help_panel=_WHAT,
     ),
 ]
@@ -68,6 +68,14 @@ FineSteps = Annotated[
 ]
 Finalists = Annotated[
     int | None, typer.Option("--finalists", help="Networks trained on and compiled.", rich_help_panel=_HOW)
+]
+Refit = Annotated[
+    bool,
+    typer.Option(
+        "--refit/--no-refit",
+        help="Train the best once more, longer and on validation samples too.",
+        rich_help_panel=_HOW,
+    ),
 ]
 Recipe = Annotated[
     str,

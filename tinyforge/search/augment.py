@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from tinyforge.errors import UsageError
 from tinyforge.ir.types import Array
-
-Floats = npt.NDArray[np.float32]
+from tinyforge.search.dataset import Floats, Scaling
 
 Augment = Callable[[Floats, np.random.Generator], Floats]
 AugmentBatch = Callable[[Floats, Floats, np.random.Generator], tuple[Floats, Floats]]
@@ -90,6 +89,25 @@ def amplify(x: Floats, rng: np.random.Generator) -> Floats:
     return np.asarray(x * rng.uniform(0.7, 1.3, (len(x), 1, 1, 1)), np.float32)
 
 
+def rotate(x: Floats, rng: np.random.Generator, scaling: Scaling) -> Floats:
+    """Sensors of three axes, (n, steps, 1, 3 a sensor) scaled by ``scaling``, turned by up to 20 degrees about a random
+    axis, all of them by the same: as if the device were held, or mounted, a little differently."""
+    mean, std = np.asarray(scaling.mean, np.float32), np.asarray(scaling.std, np.float32)
+    vectors = (x * std + mean).reshape(*x.shape[:3], -1, 3)
+    turned = np.einsum("nij,n...j->n...i", _turns(rng, len(x)), vectors).reshape(x.shape)
+    return np.asarray((turned - mean) / std, np.float32)
+
+
+def _turns(rng: np.random.Generator, count: int) -> Floats:
+    """Rotation matrices (count, 3, 3), by Rodrigues' formula."""
+    axis = rng.standard_normal((count, 3))
+    x, y, z = (axis / np.linalg.norm(axis, axis=1, keepdims=True)).T
+    zero = np.zeros(count)
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], 1).reshape(count, 3, 3)
+    angle = np.deg2rad(rng.uniform(0, TURN, (count, 1, 1)))
+    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross, np.float32)
+
+
 STEPS: dict[str, Augment] = {
     "shift": shift,
     "flip": flip,
@@ -108,6 +126,10 @@ DEFAULTS = {
 }
 PHOTOS = ("shift", "flip", "erase")
 """Of images with colours: digits and letters, which must not be mirrored, come in shades of grey."""
+VECTORS = ("rotate", *DEFAULTS["signal"])
+"""Of signals whose channels can be sensors of three axes."""
+ROTATE, TURN = "rotate", 20.0
+"""Degrees."""
 MIXUP, MIXUP_ALPHA = "mixup", 0.2
 SMOOTHING = 0.1
 """What of a label is spread over all classes."""
@@ -127,20 +149,30 @@ def mixup(x: Floats, labels: Floats, rng: np.random.Generator) -> tuple[Floats, 
     return of_x * x + (1 - of_x) * x[other], of_y * labels + (1 - of_y) * labels[other]
 
 
-def augmentation(names: str, kind: str, channels: int) -> AugmentBatch:
+def augmentation(names: str, kind: str, channels: int, scaling: Scaling) -> AugmentBatch:
     """``auto`` (by kind of data), ``none``, or names of steps with commas between. Raises UsageError."""
-    usual = PHOTOS if kind == "image" and channels == 3 else DEFAULTS[kind]
-    chosen = usual if names == "auto" else tuple(n for n in names.split(",") if n and n != "none")
-    unknown = [name for name in chosen if name not in STEPS and name != MIXUP]
+    chosen = _usual(kind, channels) if names == "auto" else tuple(n for n in names.split(",") if n and n != "none")
+    unknown = [name for name in chosen if name not in (*STEPS, ROTATE, MIXUP)]
     if unknown:
-        raise UsageError(f"there is no augmentation {unknown[0]!r}; choose from auto, none, {', '.join(STEPS)}, mixup")
+        known = ", ".join((*STEPS, ROTATE, MIXUP))
+        raise UsageError(f"there is no augmentation {unknown[0]!r}; choose from auto, none, {known}")
+    if ROTATE in chosen and (kind != "signal" or channels % 3):
+        raise UsageError(f"rotate turns sensors of three axes; this is a {kind} of {channels} channels; leave it out")
+    steps: dict[str, Augment] = {**STEPS, ROTATE: partial(rotate, scaling=scaling)}
 
     def change(x: Floats, labels: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
         for name in chosen:
             if name == MIXUP:
                 x, labels = mixup(x, labels, rng)
             else:
-                x = STEPS[name](x, rng)
+                x = steps[name](x, rng)
         return np.ascontiguousarray(x, np.float32), labels
 
     return change
+
+
+def _usual(kind: str, channels: int) -> tuple[str, ...]:
+    """What ``auto`` stands for."""
+    if kind == "image" and channels == 3:
+        return PHOTOS
+    return VECTORS if kind == "signal" and channels % 3 == 0 else DEFAULTS[kind]

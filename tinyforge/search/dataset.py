@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +92,12 @@ class Dataset:
     def dims(self) -> int:
         """1 for signals, 2 for what has rows and columns."""
         return 1 if self.kind == "signal" else 2
+
+    def joined(self) -> Dataset:
+        """The same with the validation samples among the training samples too; scaling and test as they are."""
+        both = (self.train, self.validation)
+        x, y = np.concatenate([s.x for s in both]), np.concatenate([s.y for s in both])
+        return replace(self, train=Samples(x, y))
 
     def digest(self) -> str:
         """SHA-256 of all samples and labels, in order."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinyforge.search.dataset import Dataset
 from tinyforge.search.narrow import Narrowed
-from tinyforge.search.settings import Budget
+from tinyforge.search.settings import REFIT_TIMES, Budget
 
 SUBNETS = 4
 """Networks a training step sees."""
@@ -43,11 +43,14 @@ def estimated_seconds(data: Dataset, budget: Budget, macs: int) -> Seconds:
     steps = budget.epochs(data, budget.steps) * -(-len(data.train) // budget.batch)
     # Backward is twice forward.
     a_network = NETWORK_S + 3 * budget.batch * macs / 2 / MACS_A_S
+    trainings = float(budget.finalists)
+    if budget.refit:
+        trainings += REFIT_TIMES * (1 + len(data.validation) / len(data.train))
     held = min(budget.held, len(data.validation)) + 64 * budget.calibration
     return Seconds(
         supernet=BEGIN_S + steps * SUBNETS * a_network,
         study=budget.evaluations * (JUDGEMENT_S + held * macs / 2 / MACS_A_S),
-        finalists=budget.finalists * (FINISH_S + budget.fine_steps * a_network),
+        finalists=trainings * (FINISH_S + budget.fine_steps * a_network),
     )
 
 
@@ -68,6 +71,7 @@ def forecast(data: Dataset, budget: Budget, narrowed: Narrowed) -> dict[str, Any
         "training_macs": 3 * epochs * len(data.train) * SUBNETS * macs // 2,
         "evaluations": budget.evaluations,
         "finalists": budget.finalists,
+        "refit": budget.refit,
         "seconds": {n: round(getattr(seconds, n)) for n in ("supernet", "study", "finalists")},
         "expect": seconds.words,
     }

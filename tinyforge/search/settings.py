@@ -12,6 +12,8 @@ from tinyforge.search.feasibility import check_objectives
 from tinyforge.search.recipes import RECIPES
 
 SETTINGS = "search.json"
+REFIT_TIMES = 3
+"""Epochs of a refit for each epoch of a finalist: finalists are compared, what is shipped is trained well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Budget:
     """steps, batch: of the supernet's training. evaluations, population: of the study. finalists: networks that are
     trained on. fine_steps: steps each is trained. calibration: batches for normalisation. emulated: samples run on
     the emulator, instruction by instruction (all are run as C on this machine). sampled: candidates drawn to narrow the
-    space."""
+    space. refit: whether the best point is trained once more, longer and on validation samples too."""
 
     steps: int
     batch: int
@@ -31,6 +33,7 @@ class Budget:
     emulated: int
     sampled: int
     held: int
+    refit: bool = True
 
     def epochs(self, data: Dataset, steps: int) -> int:
         """Epochs that make about ``steps`` steps."""
@@ -39,8 +42,8 @@ class Budget:
 
 BUDGETS = {
     "quick": Budget(500, 64, 60, 20, 2, 800, 2, 64, 600, 500),
-    "standard": Budget(8000, 64, 400, 40, 5, 8000, 4, 500, 3000, 2000),
-    "thorough": Budget(60000, 64, 3000, 100, 10, 40000, 20, 5000, 20000, 10000),
+    "standard": Budget(8000, 64, 400, 40, 5, 5000, 4, 500, 3000, 2000),
+    "thorough": Budget(60000, 64, 3000, 100, 10, 30000, 20, 5000, 20000, 10000),
 }
 
 
@@ -50,7 +53,7 @@ class SearchSettings:
 
     base: a model file that the space is made around, instead of ``space``. predictor: ``auto`` lets predicted
     accuracies choose what is judged, where they rank well. warm_up: ``proxy`` begins the study with candidates a
-    training-free score picks.
+    training-free score picks. Numbers that are None follow from the budget. refit: see ``Budget``.
     """
 
     data: str = "digits"
@@ -76,6 +79,7 @@ class SearchSettings:
     steps: int | None = None
     fine_steps: int | None = None
     finalists: int | None = None
+    refit: bool = True
 
     def __post_init__(self) -> None:
         if self.budget not in BUDGETS:
@@ -104,7 +108,7 @@ class SearchSettings:
     @property
     def plan(self) -> Budget:
         """The budget with what was asked for by number."""
-        given = {n: getattr(self, n) for n in ("evaluations", "steps", "fine_steps", "finalists")}
+        given = {n: getattr(self, n) for n in ("evaluations", "steps", "fine_steps", "finalists", "refit")}
         return replace(BUDGETS[self.budget], **{n: v for n, v in given.items() if v is not None})
 
     def as_json(self) -> dict[str, Any]:

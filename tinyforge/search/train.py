@@ -43,7 +43,7 @@ class Trainer:
         self.second = {n: tf.Variable(z) for n, z in zeros.items()}
         self.sums = {n: tf.Variable(z) for n, z in zeros.items()}
         self.epoch = self.updates = 0
-        self.augment = augmentation(recipe.augment, data.kind, data.shape[2])
+        self.augment = augmentation(recipe.augment, data.kind, data.shape[2], data.scaling)
         signature = (
             tf.TensorSpec((None, *data.shape)),
             tf.TensorSpec((None, len(data.classes))),
@@ -81,8 +81,9 @@ class Trainer:
     def _batches(self) -> Iterator[tuple[Array, Array]]:
         rng = np.random.default_rng([self.seed, 31, self.epoch])
         order = rng.permutation(len(self.data.train))
-        for start in range(0, len(order), self.recipe.batch):
-            part = self.data.train.take(order[start : start + self.recipe.batch])
+        # Of nearly equal sizes: a few samples left over would be normalised by themselves.
+        for some in np.array_split(order, self.steps):
+            part = self.data.train.take(some)
             targets = soft_labels(part.y, len(self.data.classes))
             yield self.augment(self.data.scaling.apply(part.x), targets, rng)
 
