@@ -4,7 +4,11 @@
 
 (a) architecture and schedule, the input fed row by row; (b) the same space, layer by layer; (c) with patches only;
 (d) the best MobileNetV2 (kernels 3, largest expansions and depths, one width multiplier) layer by layer. Then ResNet-8
-of MLPerf Tiny, trained as the finalists are. What is finished is kept in --out, so the command can be repeated.
+of MLPerf Tiny. All networks found are trained together, by PyTorch, with one recipe.
+
+What is finished is kept in --out, so the command can be repeated. ``--stage`` stops earlier: ``search`` after the
+studies (of ``--limits``, so that several processes can share them), which leaves what to train in ``networks.json`` and
+``starts.npz``; ``train`` needs nothing but those, the training data and PyTorch, so it can run on another machine.
 Writes table.md: accuracies of the C code on the test split, and the digests of the study files.
 """
 
@@ -12,35 +16,54 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinyforge.api.progress import Progress
-from tinyforge.api.search import FRONT, TRIALS, resume
-from tinyforge.api.search_points import Finals
-from tinyforge.api.search_run import SPACE, Means, SearchRun
+from tinyforge.api.search import FRONT, TRIALS
+from tinyforge.api.search_points import POINT, TRAINED, Finals, finalist_recipe
+from tinyforge.api.search_run import Means, SearchRun
 from tinyforge.api.settings import size_option
 from tinyforge.cli.console import progress
-from tinyforge.errors import DoesNotFit
+from tinyforge.errors import DoesNotFit, UsageError
+from tinyforge.search.architecture import all_layers, architecture
+from tinyforge.search.dataset import Dataset, Samples, make_dataset
 from tinyforge.search.evaluate import Evaluator
 from tinyforge.search.feasibility import violations
-from tinyforge.search.files import save_json
+from tinyforge.search.files import load_arrays, load_json, save_arrays, save_json
 from tinyforge.search.judge import Costing
+from tinyforge.search.narrow import Narrowed
 from tinyforge.search.settings import SETTINGS, SearchSettings
+from tinyforge.search.sources import load_data
 from tinyforge.search.space import Candidate, SearchSpace, extreme, make_candidate
-from tinyforge.search.space_file import load_space
+from tinyforge.search.space_file import load_space, parse_space, space_text
 from tinyforge.search.storage import study_place
-from tinyforge.search.supernet import Supernet
-from tinyforge.search.train import CHECKPOINT
-from tinyforge.search.trial import Trial
+from tinyforge.search.supernet import Supernet, candidate_weights, initial_weights
+from tinyforge.search.trial import Trial, spread
 
 SEARCHES = {"a": ("auto", "rows"), "b": ("layerwise", "whole"), "c": ("patch", "whole")}
+TITLES = ("limit", "(a) both", "(b) layer by layer", "(c) patches", "(d) MobileNetV2")
+RESNET = "resnet8"
 MULTIPLIERS = 17
+HERE = Path(__file__).parent
+CHOSEN, STARTS, NETWORKS, TRAINING = "chosen.json", "starts.npz", "networks.json", "training.npz"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a search ended with; None where nothing fits."""
+
+    trial: Trial | None
+    space: SearchSpace
+
+    def as_json(self) -> dict[str, Any]:
+        trial = None if self.trial is None else self.trial.as_json()
+        return {"trial": trial, "space": space_text(self.space)}
 
 
 class Ablation:
@@ -49,69 +72,149 @@ class Ablation:
     def __init__(self, out: Path, settings: SearchSettings, means: Means, report: Progress) -> None:
         self.out, self.settings, self.means, self.report = out, settings, means, report
         self.base = SearchRun(out / "supernet", settings, means, report)
+
+    @cached_property
+    def prepared(self) -> tuple[Dataset, Narrowed]:
         self.base.folder.mkdir(parents=True, exist_ok=True)
-        save_json(self.base.folder / SETTINGS, settings.as_json())
-        self.data, self.narrowed = self.base.prepare(keep=True)
-        self.net = self.base.train(self.data, self.narrowed, study_place(self.base.folder, None))
+        save_json(self.base.folder / SETTINGS, self.settings.as_json())
+        return self.base.prepare(keep=True)
 
-    def judge(self, net: Supernet) -> Evaluator:
-        budget = self.settings.plan
-        return Evaluator(net, self.data, self.settings.seed, budget.calibration, budget.held)
+    @cached_property
+    def net(self) -> Supernet:
+        return self.base.train(*self.prepared, study_place(self.base.folder, None))
 
-    def search(self, name: str, limit: int) -> dict[str, Any] | None:
-        """The best point of one search; None where nothing fits."""
-        schedule, source = SEARCHES[name]
-        folder = self._folder(f"{name}-{limit}", replace(self.settings, sram=limit, schedule=schedule, input=source))
-        for file in (SPACE, CHECKPOINT):
-            if not (folder / file).is_file():
-                shutil.copyfile(self.base.folder / file, folder / file)
-        try:
-            found = resume(folder, means=self.means, progress=self.report)
-        except DoesNotFit as error:
-            self.report(f"{name} at {limit}: {error}")
-            return None
-        assert found is not None
-        return found.points[0].facts
-
-    def fixed(self, limit: int) -> dict[str, Any] | None:
-        """The best MobileNetV2 that fits layer by layer, judged by the same supernet."""
-        settings = replace(self.settings, sram=limit, schedule="layerwise", input="whole")
-        folder = self._folder(f"d-{limit}", settings)
-        run = SearchRun(folder, settings, self.means, self.report)
-        costing, judge = Costing(self.narrowed.space, self.data, run.limits), self.judge(self.net)
-        judged = costing.judge(judge.accuracy)
-        trials = []
-        for number, candidate in enumerate(fixed_networks(self.narrowed.space)):
-            found = judged(candidate)
-            trials.append(Trial(number, candidate, found.cost, found.accuracy, violations(found.cost, run.limits)))
-        save_json(folder / TRIALS, {"trials": [trial.as_json() for trial in trials]})
-        fitting = [trial for trial in trials if trial.accuracy is not None]
-        best = max(fitting, key=lambda trial: trial.accuracy or 0.0, default=None)
-        return self._point(folder, settings, self.narrowed.space, judge, best) if best else None
-
-    def yardstick(self) -> dict[str, Any]:
-        """ResNet-8, trained as the finalists are."""
-        settings = replace(self.settings, sram=None, macs=None, input="whole")
-        folder = self._folder("resnet8", settings)
-        space = load_space("resnet8").for_data(self.data.shape)
-        candidate = extreme(space, -1)
-        run = SearchRun(folder, settings, self.means, self.report)
-        judge = self.judge(Supernet(space, self.data.shape, len(self.data.classes), settings.seed))
-        cost = Costing(space, self.data, run.limits).judge(lambda _: 0.0)(candidate).cost
-        return self._point(folder, settings, space, judge, Trial(0, candidate, cost, None, {}))
-
-    def _folder(self, name: str, settings: SearchSettings) -> Path:
+    def folder(self, name: str) -> Path:
         folder = self.out / name
         folder.mkdir(parents=True, exist_ok=True)
-        save_json(folder / SETTINGS, settings.as_json())
         return folder
 
-    def _point(
-        self, folder: Path, settings: SearchSettings, space: SearchSpace, judge: Evaluator, trial: Trial
-    ) -> dict[str, Any]:
-        made = Finals(folder, settings, settings.plan, self.data, space, judge, self.report).make([trial])
+    def search(self, name: str, limit: int) -> None:
+        """One of the searches, or (d); its best network is kept in the folder."""
+        folder = self.folder(f"{name}-{limit}")
+        if (folder / CHOSEN).is_file():
+            return
+        schedule, source = SEARCHES.get(name, ("layerwise", "whole"))
+        settings = replace(self.settings, sram=limit, schedule=schedule, input=source)
+        save_json(folder / SETTINGS, settings.as_json())
+        run = SearchRun(folder, settings, self.means, self.report)
+        trials, best = self._fixed(run) if name == "d" else self._study(run)
+        save_json(folder / TRIALS, {"trials": [trial.as_json() for trial in trials]})
+        save_json(folder / CHOSEN, Chosen(best, self.prepared[1].space).as_json())
+
+    def _study(self, run: SearchRun) -> tuple[list[Trial], Trial | None]:
+        data, narrowed = self.prepared
+        try:
+            study, _ = run.study(data, narrowed, self.net, study_place(run.folder, None))
+        except DoesNotFit as error:
+            self.report(f"{run.folder.name}: {error}")
+            return [], None
+        best = spread(study.front(), 1)
+        return study.trials(), best[0] if best else None
+
+    def _fixed(self, run: SearchRun) -> tuple[list[Trial], Trial | None]:
+        """Every MobileNetV2 that fits, judged by the same supernet."""
+        data, narrowed = self.prepared
+        judged = Costing(narrowed.space, data, run.limits).judge(self._judge(self.net).accuracy)
+        trials = []
+        for number, candidate in enumerate(fixed_networks(narrowed.space)):
+            found = judged(candidate)
+            trials.append(Trial(number, candidate, found.cost, found.accuracy, violations(found.cost, run.limits)))
+        fitting = [trial for trial in trials if trial.accuracy is not None]
+        return trials, max(fitting, key=lambda trial: trial.accuracy or 0.0, default=None)
+
+    def _judge(self, net: Supernet) -> Evaluator:
+        budget = self.settings.plan
+        return Evaluator(net, self.prepared[0], self.settings.seed, budget.calibration, budget.held)
+
+    def yardstick(self) -> None:
+        """ResNet-8 as published, without limits."""
+        folder, data = self.folder(RESNET), self.prepared[0]
+        settings = replace(self.settings, sram=None, macs=None, input="whole")
+        save_json(folder / SETTINGS, settings.as_json())
+        space = load_space(RESNET).for_data(data.shape)
+        limits = SearchRun(folder, settings, self.means, self.report).limits
+        found = Costing(space, data, limits).judge(lambda _: 0.0)(extreme(space, -1))
+        save_json(folder / CHOSEN, Chosen(Trial(0, extreme(space, -1), found.cost, None, {}), space).as_json())
+
+    def chosen(self, name: str) -> Chosen:
+        """What ``search`` or ``yardstick`` kept."""
+        facts = load_json(self.out / name / CHOSEN)
+        trial = facts["trial"]
+        return Chosen(None if trial is None else Trial.from_json(trial), parse_space(facts["space"], CHOSEN))
+
+    def list_networks(self, names: list[str]) -> None:
+        """Files that say what is to be trained on what, and its first weights."""
+        data = self.prepared[0]
+        arrays, networks = {}, {}
+        for name in names:
+            found = self.chosen(name)
+            if found.trial is None:
+                continue
+            if name == RESNET:
+                whole = initial_weights(all_layers(found.space, data.shape, len(data.classes)), self.settings.seed)
+            else:
+                whole = {n: v.numpy() for n, v in self.net.variables.items()}
+            network = architecture(found.space, found.trial.candidate, data.shape, len(data.classes))
+            arrays |= {f"{name}:{n}": value for n, value in candidate_weights(network, whole).items()}
+            networks[name] = {"space": space_text(found.space), "candidate": list(found.trial.candidate.values)}
+        save_arrays(self.out / STARTS, arrays)
+        facts = {"seed": self.settings.seed, "samples": digest(data.train), "networks": networks}
+        save_json(self.out / NETWORKS, facts)
+
+    def finish(self, name: str) -> dict[str, Any] | None:
+        """The trained network as int8 C code, run."""
+        found, folder = self.chosen(name), self.out / name
+        if found.trial is None:
+            return None
+        data = self.prepared[0]
+        settings = SearchSettings(**{**load_json(folder / SETTINGS), "objectives": ()})
+        net = self.net
+        if name == RESNET:
+            net = Supernet(found.space, data.shape, len(data.classes), settings.seed)
+        finals = Finals(folder, settings, settings.plan, data, found.space, self._judge(net), self.report)
+        point = finals.point_folder(0, found.trial)
+        if not (point / POINT).is_file():
+            point.mkdir(parents=True, exist_ok=True)
+            save_arrays(point / TRAINED, load_arrays(folder / TRAINED))
+        try:
+            made = finals.make([found.trial])
+        except DoesNotFit as error:
+            self.report(f"{name}: {error}")
+            return None
         save_json(folder / FRONT, {"points": [point.as_json() for point in made]})
         return made[0].facts
+
+
+def train(out: Path, settings: SearchSettings, threads: int | None, report: Progress) -> None:
+    """Train all listed networks at once. Needs neither TensorFlow nor the studies nor the test split.
+
+    Raises UsageError where the training samples are not those of the studies.
+    """
+    from tinyforge.search.torch_trainer import Start, larger, train_together
+
+    listed, arrays = load_json(out / NETWORKS), load_arrays(out / STARTS)
+    raw = load_data(settings.data, settings.test)
+    # Where the test split has a file of its own, that file need not be here.
+    splits = [
+        make_dataset(replace(raw, test=test), listed["seed"]) for test in (raw.test, raw.train.take(np.arange(0)))
+    ]
+    same = [data for data in splits if digest(data.train) == listed["samples"]]
+    if not same:
+        raise UsageError(f"{settings.data}: other training samples than those of the studies; give --test as there")
+    data = same[0]
+    starts = {}
+    for name, facts in listed["networks"].items():
+        space = parse_space(facts["space"], NETWORKS)
+        network = architecture(space, make_candidate(space, facts["candidate"]), data.shape, len(data.classes))
+        weights = {n.split(":", 1)[1]: value for n, value in arrays.items() if n.startswith(f"{name}:")}
+        starts[out / name / TRAINED] = Start(network, weights)
+    recipe = larger(finalist_recipe(settings, data), len(data.train))
+    train_together(starts, data, recipe, listed["seed"], out / TRAINING, report, threads)
+
+
+def digest(samples: Samples) -> str:
+    """SHA-256 of samples and labels."""
+    return hashlib.sha256(samples.x.tobytes() + samples.y.tobytes()).hexdigest()
 
 
 def fixed_networks(space: SearchSpace) -> Iterator[Candidate]:
@@ -138,17 +241,16 @@ def _fixed_value(name: str, choices: tuple[int, ...], multiplier: float, side: i
     return choices[-1]
 
 
-def table(limits: list[int], found: dict[tuple[str, int], dict[str, Any] | None], resnet: dict[str, Any] | None) -> str:
+def table(limits: list[int], found: dict[str, dict[str, Any] | None]) -> str:
     """Markdown: a row a limit."""
-    head = ["limit", "(a) both", "(b) layer by layer", "(c) patches", "(d) MobileNetV2"]
-    rows = [[f"{limit:,} B", *(_cell(found[name, limit]) for name in "abcd")] for limit in limits]
-    lines = [" | ".join(row) for row in (head, ["---"] * len(head), *rows)]
-    return "\n".join([*(f"| {line} |" for line in lines), "", f"ResNet-8: {_cell(resnet)}", ""])
+    rows = [[f"{limit:,} B", *(_cell(found[f"{name}-{limit}"]) for name in "abcd")] for limit in limits]
+    lines = [" | ".join(row) for row in (TITLES, ["---"] * len(TITLES), *rows)]
+    return "\n".join([*(f"| {line} |" for line in lines), "", f"ResNet-8: {_cell(found.get(RESNET))}", ""])
 
 
 def _cell(facts: dict[str, Any] | None) -> str:
     if facts is None:
-        return "nothing fits"
+        return "none"
     return f"{facts['test_accuracy']:.2%}, {facts['arena_bytes']:,} B, {facts['executed_macs'] / 1e6:.2f} M MACs"
 
 
@@ -158,35 +260,50 @@ def digests(out: Path) -> str:
     return "\n".join(f"- `{p.relative_to(out)}` {hashlib.sha256(p.read_bytes()).hexdigest()}" for p in files) + "\n"
 
 
-def main() -> None:
+def options() -> argparse.Namespace:
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", required=True)
     parser.add_argument("--test")
-    parser.add_argument("--space", default="images")
+    parser.add_argument("--space", default=str(HERE / "space.toml"))
     parser.add_argument("--limits", default="8K,16K,32K")
     parser.add_argument("--macs", type=int, default=12_500_000)
     parser.add_argument("--budget", default="standard")
     for name in ("steps", "evaluations", "fine-steps", "jobs"):
         parser.add_argument(f"--{name}", type=int)
+    parser.add_argument("--augment", default="auto")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-resnet", action="store_true")
+    parser.add_argument("--stage", choices=("search", "train", "all"), default="all")
     parser.add_argument("--out", type=Path, default=Path("out/ablation"))
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = options()
     limits = [size_option(text) or 0 for text in given.limits.split(",")]
     settings = SearchSettings(
         data=given.data, test=given.test, sram=max(limits), macs=given.macs, space=given.space, budget=given.budget,
         steps=given.steps, evaluations=given.evaluations, fine_steps=given.fine_steps, finalists=1, seed=given.seed,
-        input="rows", objectives=(),
+        augment=given.augment, input="rows", objectives=(), refit=False,
     )  # fmt: skip
+    names = [f"{name}-{limit}" for limit in limits for name in "abcd"] + [RESNET] * (not given.no_resnet)
     with progress(timed=True) as report:
-        ablation = Ablation(given.out, settings, Means(threads=given.jobs), report)
-        found = {(name, limit): ablation.search(name, limit) for limit in limits for name in SEARCHES}
-        found |= {("d", limit): ablation.fixed(limit) for limit in limits}
-        resnet = None if given.no_resnet else ablation.yardstick()
-    text = table(limits, found, resnet) + "\n" + digests(given.out)
-    (given.out / "table.md").write_text(text, encoding="utf-8")
-    print(text)
+        if given.stage != "train":
+            ablation = Ablation(given.out, settings, Means(threads=given.jobs), report)
+            for limit in limits:
+                for name in "abcd":
+                    ablation.search(name, limit)
+            if not given.no_resnet:
+                ablation.yardstick()
+            ablation.list_networks(names)
+        if given.stage != "search":
+            train(given.out, settings, given.jobs, report)
+        if given.stage == "all":
+            found = {name: ablation.finish(name) for name in names}
+            text = table(limits, found) + "\n" + digests(given.out)
+            (given.out / "table.md").write_text(text, encoding="utf-8")
+            print(text)
 
 
 if __name__ == "__main__":

@@ -123,7 +123,8 @@ def _finals(run: SearchRun, data: Dataset, narrowed: Narrowed, study: Study, jud
     facts = {"predictor_correlation": study.correlation(), "trials": [trial.as_json() for trial in trials]}
     save_json(folder / TRIALS, facts)
     chosen = spread(study.front(), run.budget.finalists)
-    points = Finals(folder, settings, run.budget, data, narrowed.space, judge, run.progress).make(chosen)
+    parts = (run.budget, data, narrowed.space, judge, run.progress, run.together, run.means.threads)
+    points = Finals(folder, settings, *parts).make(chosen)
     save_json(folder / FRONT, {"points": [point.as_json() for point in points]})
     page = study_page(data.name, settings.board, narrowed.space.name, trials, [point.facts for point in points])
     (folder / PAGE).write_text(page, encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from tinyforge.search.dataset import Dataset, Samples
     from tinyforge.search.evaluate import Evaluator
     from tinyforge.search.finalist import Finalist
+    from tinyforge.search.recipes import Recipe
     from tinyforge.search.space import SearchSpace
     from tinyforge.search.trial import Trial
 
-POINT, MODEL, UNFINISHED = "point.json", "model.tflite", "training.npz"
+POINT, MODEL, UNFINISHED, TRAINED = "point.json", "model.tflite", "training.npz", "trained.npz"
 FINE_RATE = 4e-3
 """Highest learning rate of a finalist."""
 
@@ -55,6 +56,15 @@ def _refit_facts(decided: Point) -> dict[str, Any]:
     return {**{name: decided.facts[name] for name in measured}, "refit": known}
 
 
+def finalist_recipe(settings: SearchSettings, data: Dataset, times: int = 1) -> Recipe:
+    """How finalists are trained; ``times`` as many epochs."""
+    from tinyforge.search.recipes import Recipe
+
+    budget = settings.plan
+    epochs = budget.epochs(data, budget.fine_steps) * times
+    return Recipe(epochs, budget.batch, rate=FINE_RATE, first=0, augment=settings.augment)
+
+
 class Finals:
     """Makes the points of one study."""
 
@@ -67,7 +77,11 @@ class Finals:
         space: SearchSpace,
         judge: Evaluator,
         progress: Progress,
+        together: bool = False,
+        threads: int | None = None,
     ) -> None:
+        """together: whether all are trained at once, by PyTorch; with so many threads where it has no GPU."""
+        self.together, self.threads = together, threads
         self.folder, self.settings, self.budget, self.data = folder, settings, budget, data
         self.space, self.judge, self.progress = space, judge, progress
 
@@ -79,10 +93,13 @@ class Finals:
         """
         points: list[tuple[Point, Trial]] = []
         refused = ""
+        if self.together:
+            open_ones = {self.point_folder(number, trial): trial for number, trial in enumerate(trials)}
+            files = {f / TRAINED: trial for f, trial in open_ones.items() if not (f / POINT).is_file()}
+            self._train_together(files, self.data, self.folder / UNFINISHED)
         for number, trial in enumerate(trials):
-            folder = self.folder / "points" / f"{number + 1}-{trial.candidate.key}"
             try:
-                points.append((self._point(folder, trial, number), trial))
+                points.append((self._point(self.point_folder(number, trial), trial, number), trial))
             except DoesNotFit as error:
                 refused = str(error)
         if not points:
@@ -98,6 +115,26 @@ class Finals:
                 found[0] = self._point(folder, trial, len(trials), best)
         return found
 
+    def point_folder(self, number: int, trial: Trial) -> Path:
+        """Of the finalist ``number``, from 0."""
+        return self.folder / "points" / f"{number + 1}-{trial.candidate.key}"
+
+    def _train_together(self, trials: Mapping[Path, Trial], data: Dataset, checkpoint: Path, times: int = 1) -> None:
+        """Weights into the files of ``trials``, by PyTorch."""
+        from tinyforge.search.supernet import candidate_weights
+        from tinyforge.search.torch_trainer import Start, larger, train_together
+
+        whole = {name: variable.numpy() for name, variable in self.judge.net.variables.items()}
+        networks = {file: self._architecture(trial) for file, trial in trials.items()}
+        starts = {file: Start(network, candidate_weights(network, whole)) for file, network in networks.items()}
+        recipe = larger(finalist_recipe(self.settings, self.data, times), len(data.train))
+        train_together(starts, data, recipe, self.settings.seed, checkpoint, self.progress, self.threads)
+
+    def _architecture(self, trial: Trial) -> Architecture:
+        from tinyforge.search.architecture import architecture
+
+        return architecture(self.space, trial.candidate, self.data.shape, len(self.data.classes))
+
     def _point(self, folder: Path, trial: Trial, number: int, decided: Point | None = None) -> Point:
         """The point in ``folder``, made where it is not there. decided: the point whose network is trained once more,
         now that nothing is decided by the validation samples any more."""
@@ -106,18 +143,16 @@ class Finals:
         return Point(folder, load_json(folder / POINT))
 
     def _make(self, folder: Path, trial: Trial, number: int, decided: Point | None) -> None:
-        from tinyforge.search.architecture import architecture
         from tinyforge.search.finalist import Tuner
-        from tinyforge.search.recipes import Recipe
 
-        settings, budget = self.settings, self.budget
-        network = architecture(self.space, trial.candidate, self.data.shape, len(self.data.classes))
-        epochs = budget.epochs(self.data, budget.fine_steps) * (1 if decided is None else REFIT_TIMES)
-        recipe = Recipe(epochs, budget.batch, rate=FINE_RATE, first=0, augment=settings.augment)
+        network, times = self._architecture(trial), 1 if decided is None else REFIT_TIMES
         data = self.data if decided is None else self.data.joined()
-        tuner = Tuner(self.judge.net, data, recipe, settings.seed * 1000 + number, self.progress)
         folder.mkdir(parents=True, exist_ok=True)
-        finalist = tuner.make(trial.candidate, folder / UNFINISHED)
+        if self.together:
+            self._train_together({folder / TRAINED: trial}, data, folder / UNFINISHED, times)
+        recipe = finalist_recipe(self.settings, self.data, times)
+        tuner = Tuner(self.judge.net, data, recipe, self.settings.seed * 1000 + number, self.progress)
+        finalist = tuner.make(trial.candidate, folder / UNFINISHED, folder / TRAINED)
         (folder / MODEL).write_bytes(finalist.content)
         finalist.model.save(folder / "model.keras")
         built = self._compile(folder)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 SPACE = "space.json"
 AUTO_SPACES = {"image": "images", "spectrogram": "dscnn", "signal": "signals"}
+TRAINERS = ("auto", "tensorflow", "torch")
 GENTLE = 0.3
 """Learning rate over the usual one where a supernet starts from a trained network."""
 LARGE_SIDE = 80
@@ -44,15 +45,19 @@ class Means:
     """What a search runs on, which makes no difference to what it finds.
 
     storage: URL of the study's database, a file in the folder by default. workers: processes that judge candidates.
-    ray: address of a Ray cluster, or ``local``. threads: of TensorFlow in each process.
+    ray: address of a Ray cluster, or ``local``. threads: of TensorFlow in each process. trainer: of finalists, of
+    ``TRAINERS``; ``auto`` is PyTorch where it sees a GPU and TensorFlow does not.
     """
 
     storage: str | None = None
     workers: int = 1
     ray: str | None = None
     threads: int | None = None
+    trainer: str = TRAINERS[0]
 
     def __post_init__(self) -> None:
+        if self.trainer not in TRAINERS:
+            raise UsageError(f"--trainer {self.trainer} is not known; choose one of: {', '.join(TRAINERS)}")
         if self.workers < 1:
             raise UsageError(f"--workers {self.workers} makes no sense; give 1 or more")
         check_url(self.storage)
@@ -221,6 +226,14 @@ class SearchRun:
             for process in others:
                 process.kill()
                 process.wait()
+
+    @property
+    def together(self) -> bool:
+        """Whether finalists are trained by PyTorch, all at once."""
+        from tinyforge.search.backend import sees_gpu
+        from tinyforge.search.torch_trainer import has_gpu
+
+        return self.means.trainer == "torch" or (self.means.trainer == "auto" and has_gpu() and not sees_gpu())
 
     def work(self) -> None:
         """Judge candidates of a study that another process conducts, until it is finished."""

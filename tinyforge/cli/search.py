@@ -32,6 +32,7 @@ from tinyforge.cli.search_options import (
     Storage,
     StudyOut,
     Test,
+    TrainerKind,
     WarmUp,
     Worker,
     Workers,
@@ -74,6 +75,7 @@ def search(
     workers: Workers = 1,
     storage: Storage = None,
     ray: Ray = None,
+    trainer: TrainerKind = "auto",
     worker: Worker = False,
     dry_run: DryRun = False,
     resume: Resume = None,
@@ -95,7 +97,7 @@ def _result(options: Mapping[str, Any]) -> SearchResult | None:
     from tinyforge.api.search_run import Means
     from tinyforge.cli.console import progress
 
-    means = Means(options["storage"], options["workers"], options["ray"], options["jobs"])
+    means = Means(options["storage"], options["workers"], options["ray"], options["jobs"], options["trainer"])
     with progress(timed=True) as report:
         if options["resume"] is not None:
             return api.resume(options["resume"], means=means, worker=options["worker"], progress=report)

@@ -113,6 +113,15 @@ Ray = Annotated[
         "--ray", metavar="ADDRESS|local", help="Judge candidates as tasks of a Ray cluster.", rich_help_panel=_WHERE
     ),
 ]
+TrainerKind = Annotated[
+    str,
+    typer.Option(
+        "--trainer",
+        metavar="auto|tensorflow|torch",
+        help="Of finalists; auto: torch where it sees a GPU and TensorFlow does not.",
+        rich_help_panel=_WHERE,
+    ),
+]
 Worker = Annotated[bool, typer.Option("--worker", hidden=True)]
 Storage = Annotated[
     str | None,

@@ -19,6 +19,11 @@ def tensorflow(threads: int | None = None) -> Any:
     return _STARTED[0]
 
 
+def sees_gpu() -> bool:
+    """Whether TensorFlow has a GPU."""
+    return bool(tensorflow().config.list_physical_devices("GPU"))
+
+
 def _start(threads: int) -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet():

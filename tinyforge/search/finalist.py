@@ -14,10 +14,11 @@ from tinyforge.ir.types import Array
 from tinyforge.search.architecture import Architecture, architecture
 from tinyforge.search.dataset import Dataset, Floats, Samples, resized
 from tinyforge.search.evaluate import Evaluator
+from tinyforge.search.files import load_arrays
 from tinyforge.search.keras_model import CALIBRATION_SAMPLES, accuracy, build_model, convert_int8, set_weights
 from tinyforge.search.recipes import Recipe
 from tinyforge.search.space import Candidate
-from tinyforge.search.supernet import Supernet
+from tinyforge.search.supernet import Supernet, candidate_weights
 from tinyforge.search.train import Report, Trainer
 
 AWARE_RATE = 5e-4
@@ -59,11 +60,15 @@ class Tuner:
     tell: Report
     int8_loss: float = INT8_LOSS
 
-    def make(self, candidate: Candidate, checkpoint: Path) -> Finalist:
+    def make(self, candidate: Candidate, checkpoint: Path, trained: Path | None = None) -> Finalist:
         """Train ``candidate`` from the supernet's weights and quantise it; once more with rounding where that cost
-        more than ``int8_loss``, and the better one is kept. A finished epoch is in ``checkpoint``."""
+        more than ``int8_loss``, and the better one is kept. A finished epoch is in ``checkpoint``. trained: a file
+        with weights that were trained elsewhere (see ``torch_trainer``), used instead where it is there."""
         with _kept_weights(self.net):
-            self._train(candidate, self.recipe, checkpoint, "training a finalist")
+            if trained is not None and trained.is_file():
+                self._take(candidate, trained)
+            else:
+                self._train(candidate, self.recipe, checkpoint, "training a finalist")
             plain = self._quantised(candidate)
             if plain.float_accuracy - plain.int8_accuracy <= self.int8_loss:
                 return plain
@@ -73,6 +78,15 @@ class Tuner:
             aware = self._quantised(candidate)
             better = aware if aware.int8_accuracy > plain.int8_accuracy else plain
             return replace(better, before_aware=plain.int8_accuracy)
+
+    def _take(self, candidate: Candidate, trained: Path) -> None:
+        """Give the supernet the candidate's weights from a file."""
+        network = architecture(self.net.space, candidate, self.data.shape, len(self.data.classes))
+        arrays, whole = load_arrays(trained), {name: v.numpy() for name, v in self.net.variables.items()}
+        for name, part in candidate_weights(network, whole).items():
+            part[...] = arrays[name]
+        for name, value in whole.items():
+            self.net.variables[name].assign(value)
 
     def _train(self, candidate: Candidate, recipe: Recipe, checkpoint: Path | None, what: str) -> None:
         Trainer(self.net, self.data, recipe, self.seed, candidate).run(checkpoint, self.tell, what)

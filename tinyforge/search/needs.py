@@ -9,9 +9,9 @@ from tinyforge.errors import ToolMissing
 INSTALL = "pip install 'tinyforge[search]'"
 
 
-def missing(what: str) -> ToolMissing:
+def missing(what: str, install: str = INSTALL) -> ToolMissing:
     """The error to raise where the package ``what`` cannot be imported."""
-    return ToolMissing(f"tinyforge search needs {what}, which is not installed; install it with: {INSTALL}")
+    return ToolMissing(f"tinyforge search needs {what}, which is not installed; install it with: {install}")
 
 
 def check_installed() -> None:

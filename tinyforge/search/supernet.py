@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinyforge.ir.types import Array
-from tinyforge.search.architecture import SQUEEZE, Layer, all_layers, block_kernel, classifier_name
+from tinyforge.search.architecture import SQUEEZE, Architecture, Layer, all_layers, block_kernel, classifier_name
 from tinyforge.search.backend import tensorflow
 from tinyforge.search.fake_quant import FakeQuant
 from tinyforge.search.space import CHANNELS, HEAD, RESOLUTION, STEM, SearchSpace
@@ -54,6 +54,17 @@ def slice_weights(weights: Mapping[str, Array], layer: Layer, shape: Sequence[in
         kernel = kernel[: shape[0], : shape[1]]
     names = ("gamma", "beta") if layer.normalised else ("bias",)
     return {"kernel": kernel, **{n: weights[f"{layer.name}/{n}"][: layer.shape[2]] for n in names}}
+
+
+def candidate_weights(network: Architecture, weights: Mapping[str, Array]) -> dict[str, Array]:
+    """A sub-network's slices of the supernet's ``weights``, by the same names: views, to read or to write."""
+    found: dict[str, Array] = {}
+    for layer in network.layers:
+        shape = network.weight_shape(layer)
+        if shape:
+            parts = slice_weights(weights, layer, shape)
+            found |= {f"{layer.name}/{part}": value for part, value in parts.items()}
+    return found
 
 
 @dataclass

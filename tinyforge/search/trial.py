@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from tinyforge.search.feasibility import Cost
@@ -41,6 +41,13 @@ class Trial:
             "broken": dict(self.broken),
             "predicted": self.predicted,
         }
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Trial:
+        """What ``as_json`` gave."""
+        cost = Cost(**{field.name: facts[field.name] for field in fields(Cost)})
+        candidate = Candidate(tuple(facts["values"]))
+        return cls(facts["number"], candidate, cost, facts["accuracy"], facts["broken"], facts["predicted"])
 
 
 def pareto(trials: Iterable[Trial], objectives: Sequence[str]) -> list[Trial]:
