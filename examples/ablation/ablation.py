@@ -194,14 +194,13 @@ def train(out: Path, settings: SearchSettings, threads: int | None, report: Prog
 
     listed, arrays = load_json(out / NETWORKS), load_arrays(out / STARTS)
     raw = load_data(settings.data, settings.test)
-    # Where the test split has a file of its own, that file need not be here.
-    splits = [
-        make_dataset(replace(raw, test=test), listed["seed"]) for test in (raw.test, raw.train.take(np.arange(0)))
-    ]
-    same = [data for data in splits if digest(data.train) == listed["samples"]]
-    if not same:
+    # Where the test split is a file of its own, that file need not be here.
+    splits = (
+        make_dataset(replace(raw, test=test), listed["seed"]) for test in (raw.train.take(np.arange(0)), raw.test)
+    )
+    data = next((data for data in splits if digest(data.train) == listed["samples"]), None)
+    if data is None:
         raise UsageError(f"{settings.data}: other training samples than those of the studies; give --test as there")
-    data = same[0]
     starts = {}
     for name, facts in listed["networks"].items():
         space = parse_space(facts["space"], NETWORKS)

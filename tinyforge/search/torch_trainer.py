@@ -29,7 +29,7 @@ from tinyforge.search.recipes import Recipe
 from tinyforge.search.torch_network import TorchNetwork, pytorch
 from tinyforge.search.train import Report
 
-AWARE_PART = 0.25
+AWARE_PART = 0.1
 """The last part of the epochs, which rounds as int8 does."""
 LARGER, LEAST_STEPS = 4, 100
 """Batches over those of TensorFlow at most, and the steps an epoch keeps; the rate grows by the square root."""
@@ -185,10 +185,13 @@ class TorchTrainer:
 
     def _restore(self, checkpoint: Path) -> None:
         arrays = load_arrays(checkpoint)
-        self.epoch = int(arrays["epoch"][0])
         self._start_optimiser()
+        state = dict(self._state())
+        if {n: tuple(v.shape) for n, v in state.items()} != {n: a.shape for n, a in arrays.items() if n != "epoch"}:
+            return  # It is of other networks.
+        self.epoch = int(arrays["epoch"][0])
         with self.torch.no_grad():
-            for name, value in self._state():
+            for name, value in state.items():
                 value.copy_(self.torch.from_numpy(arrays[name]))
 
     def _start_optimiser(self) -> None:
