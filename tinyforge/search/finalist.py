@@ -63,12 +63,12 @@ class Tuner:
     def make(self, candidate: Candidate, checkpoint: Path, trained: Path | None = None) -> Finalist:
         """Train ``candidate`` from the supernet's weights and quantise it; once more with rounding where that cost
         more than ``int8_loss``, and the better one is kept. A finished epoch is in ``checkpoint``. trained: a file
-        with weights that were trained elsewhere (see ``torch_trainer``), used instead where it is there."""
+        with weights that ``torch_trainer`` made, rounding included: where it is there, it is all that is needed."""
         with _kept_weights(self.net):
             if trained is not None and trained.is_file():
                 self._take(candidate, trained)
-            else:
-                self._train(candidate, self.recipe, checkpoint, "training a finalist")
+                return self._quantised(candidate)
+            self._train(candidate, self.recipe, checkpoint, "training a finalist")
             plain = self._quantised(candidate)
             if plain.float_accuracy - plain.int8_accuracy <= self.int8_loss:
                 return plain
