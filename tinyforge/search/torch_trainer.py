@@ -105,7 +105,7 @@ class TorchTrainer:
         gpu = self.device.type == "cuda"
         rate = torch.zeros((), device=self.device)
         self.optimiser = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), eps=1e-8, capturable=gpu, foreach=gpu)
-        self.augment = augmentation(recipe.augment, data.kind, data.shape[2])
+        self.augment = augmentation(recipe.augment, data.kind, data.shape[2], data.scaling)
         self.epoch = 0
 
     @property
