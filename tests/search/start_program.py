@@ -1,6 +1,8 @@
 """Begins a supernet from a model of digits and prints how well it does, as JSON.
 
-python -m tests.search.start_program MODEL    a .tflite file, or a .keras file that is made where it is not there
+python -m tests.search.start_program MODEL [DATA]
+
+MODEL: a .tflite file, or a .keras file that is made where it is not there. DATA: digits by default.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from tinyforge.search.backend import tensorflow
 from tinyforge.search.dataset import Dataset, make_dataset
 from tinyforge.search.evaluate import Evaluator
 from tinyforge.search.finalist import network_input
-from tinyforge.search.keras_model import build_model
+from tinyforge.search.keras_model import accuracy, build_model
 from tinyforge.search.sources import load_data
 from tinyforge.search.space import extreme
 from tinyforge.search.space_file import parse_space
@@ -25,10 +27,18 @@ SPACE = """
 name = "model"
 title = "every kind of block"
 [stem]
-stride = 2
+kernel = [4, 3]
+stride = [2, 1]
 widths = [8]
 [head]
 widths = [24]
+[[stages]]
+block = "conv"
+stride = 2
+pool = "max"
+widths = [8]
+depths = [2]
+kernels = [3]
 [[stages]]
 block = "mbconv"
 stride = 2
@@ -51,9 +61,10 @@ kernels = [3]
 """
 
 
-def make_keras(path: Path, data: Dataset) -> None:
-    """A small network, trained a little on pixels from -1 to 1."""
+def make_keras(path: Path, data: Dataset) -> float:
+    """A small network, trained a little on pixels from -1 to 1; its accuracy."""
     tf = tensorflow(1)
+    tf.keras.utils.set_random_seed(0)
     space = parse_space(SPACE, "model.toml").for_data(data.shape)
     network = architecture(space, extreme(space, 0), data.shape, len(data.classes))
     model = build_model(network)
@@ -61,13 +72,13 @@ def make_keras(path: Path, data: Dataset) -> None:
     model.compile(tf.keras.optimizers.Adam(3e-3), loss)
     model.fit(network_input(data, data.train, network) * 2 - 1, data.train.y, batch_size=64, epochs=6, verbose=0)
     model.save(path)
+    return accuracy(model, network_input(data, data.validation, network) * 2 - 1, data.validation.y)
 
 
-def main(path: Path) -> None:
-    data = make_dataset(load_data("digits"), 0)
+def main(path: Path, source: str) -> None:
+    data = make_dataset(load_data(source), 0)
     tensorflow(1)
-    if not path.is_file():
-        make_keras(path, data)
+    before = None if path.is_file() else make_keras(path, data)
     start = read_start(path, data)
     net = Supernet(start.space, data.shape, len(data.classes), 0)
     itself = begin_from(start, net, data, 0)
@@ -79,6 +90,7 @@ def main(path: Path) -> None:
     print(
         json.dumps(
             {
+                "model": before,
                 "itself": itself,
                 "in_supernet": judge.accuracy(start.itself),
                 "narrower": judge.accuracy(type(start.itself)(tuple(half))),
@@ -91,4 +103,4 @@ def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "digits")

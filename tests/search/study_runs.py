@@ -14,10 +14,11 @@ from typing import Any
 from tests.guards.source import ROOT
 
 
-def start(folder: Path, pause: float, url: str = "-", workers: int = 1) -> subprocess.Popen[str]:
-    """A process that works on the study in ``folder``."""
+def start(folder: Path, pause: float, url: str = "-", workers: int = 1, dies_after: int = 0) -> subprocess.Popen[str]:
+    """A process that works on the study in ``folder``; see ``study_program``."""
     folder.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "tests.search.study_program", str(folder), str(pause), url, str(workers)]
+    words = [str(folder), str(pause), url, str(workers), str(dies_after)]
+    command = [sys.executable, "-m", "tests.search.study_program", *words]
     return subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )

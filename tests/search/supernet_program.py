@@ -29,9 +29,10 @@ from tinyforge.search.train import CHECKPOINT, Report, Trainer
 
 SMALL = """
 name = "small"
-title = "one inverted residual"
+title = "one inverted residual, and plain convolutions behind a pooling"
 [stem]
-stride = 4
+kernel = [6, 3]
+stride = [4, 2]
 widths = [4, 6]
 [head]
 widths = [0, 8]
@@ -42,6 +43,13 @@ widths = [4, 8]
 depths = [1]
 kernels = [3, 5]
 expands = [1, 3]
+[[stages]]
+block = "conv"
+stride = 2
+pool = "max"
+widths = [4, 8]
+depths = [1, 2]
+kernels = [1, 3]
 """
 
 EVERYTHING = """
@@ -64,8 +72,15 @@ squeeze = [0, 1]
 [[stages]]
 block = "dsconv"
 widths = [8]
-depths = [1]
+depths = [2]
 kernels = [3]
+[[stages]]
+block = "conv"
+stride = 3
+pool = "average"
+widths = [8, 12]
+depths = [1, 2]
+kernels = [1, 3]
 [[stages]]
 block = "residual"
 stride = 2
@@ -86,7 +101,7 @@ def main(folder: Path, epochs: int, method: str, text: str) -> None:
     judge = Evaluator(net, data, 0, calibration=1, most=64)
     rng = np.random.default_rng(0)
     differences, accuracies = [], []
-    for _ in range(4 if epochs > 1 else 2):
+    for _ in range(4 if epochs > 1 else 3):
         candidate = random_candidate(space, rng)
         accuracies.append(judge.accuracy(candidate))
         network = architecture(space, candidate, data.shape, 10)

@@ -96,6 +96,21 @@ def test_wrong_npz(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) 
         load_data(str(tmp_path / "w.npz"))
 
 
+def test_quantised_features_stay_integers(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(-128, 128, (80, 49, 10, 1)).astype(np.int8), np.arange(80) % 4
+    np.savez(tmp_path / "features.npz", x=x, y=y)
+    data = make_dataset(load_data(str(tmp_path / "features.npz")), 0)
+    assert data.kind == "spectrogram"
+    assert data.train.x.dtype == np.int8
+    scaled = data.scaling.apply(data.train.x)
+    assert abs(scaled.mean()) < 0.1
+    assert abs(scaled.std() - 1) < 0.1
+    np.savez(tmp_path / "floats.npz", x=x.astype(np.float32), y=y)
+    with pytest.raises(UsageError, match=r"holds float32 samples, .* int8"):
+        load_data(str(tmp_path / "features.npz"), str(tmp_path / "floats.npz"))
+
+
 def test_no_such_data() -> None:
     with pytest.raises(UsageError, match=r"digits, cifar10, mnist"):
         load_data("nowhere")

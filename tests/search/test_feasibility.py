@@ -13,14 +13,40 @@ from tinyforge.search.feasibility import BoardLimits, cost_of, quick_cost, viola
 from tinyforge.search.light_graph import light_graph
 from tinyforge.search.narrow import narrow
 from tinyforge.search.space import extreme, random_candidate
-from tinyforge.search.space_file import load_space
+from tinyforge.search.space_file import load_space, parse_space
 
 SHAPE = (32, 32, 3)
 LIMITS = BoardLimits(16 * 1024, 200_000, 12_500_000, input="rows")
 
 
+PLAIN = """
+name = "plain"
+title = "convolutions and pooling"
+[stem]
+kernel = [5, 3]
+stride = [2, 1]
+widths = [8, 16]
+[head]
+widths = [0]
+[[stages]]
+block = "conv"
+stride = 2
+pool = "max"
+widths = [8, 16]
+depths = [1, 2]
+kernels = [3, 5]
+[[stages]]
+block = "conv"
+stride = 3
+pool = "average"
+widths = [16, 24]
+depths = [1]
+kernels = [3]
+"""
+
+
 def networks(count: int, seed: int = 0, name: str = "images") -> list[Architecture]:
-    space = load_space(name).for_data(SHAPE)
+    space = (parse_space(PLAIN, name) if name == "plain" else load_space(name)).for_data(SHAPE)
     rng = np.random.default_rng(seed)
     return [architecture(space, random_candidate(space, rng), SHAPE, 10) for _ in range(count)]
 
@@ -30,7 +56,7 @@ def quiet(what: str, done: int = 0, total: int = 0) -> None:
 
 
 def test_light_graphs_are_sound() -> None:
-    for network in networks(4) + networks(2, name="resnet8"):
+    for network in networks(4) + networks(2, name="resnet8") + networks(2, name="plain"):
         graph = light_graph(network)
         for node in graph.nodes:
             shapes = node.op.infer(graph.ins(node))  # type: ignore[attr-defined]
@@ -39,7 +65,7 @@ def test_light_graphs_are_sound() -> None:
 
 
 def test_the_fast_level_agrees_with_the_plan() -> None:
-    for network in networks(6):
+    for network in networks(6) + networks(3, name="plain"):
         quick, exact = quick_cost(network, LIMITS), cost_of(network, LIMITS)
         assert quick.executed_macs == exact.executed_macs
         assert abs(quick.arena_bytes - exact.arena_bytes) <= 0.5 * exact.arena_bytes

@@ -14,11 +14,26 @@ import numpy as np
 import pytest
 
 from tests.guards.source import ROOT
-from tests.shared import DIGITS, shared_model
+from tests.search.random_graphs import Builder
+from tests.shared import DIGITS, SHARED, shared_model
 from tinyforge.api.network import read_network
 from tinyforge.errors import UnsupportedModel, UsageError
+from tinyforge.ir.graph import Graph
+from tinyforge.ir.types import Quant
+from tinyforge.ops.average_pool2d import AveragePool2D
+from tinyforge.ops.base import Activation, Op
+from tinyforge.ops.conv2d import Conv2D
+from tinyforge.ops.fully_connected import FullyConnected
+from tinyforge.ops.max_pool2d import MaxPool2D
+from tinyforge.ops.mul import Mul
+from tinyforge.ops.reshape import Reshape
+from tinyforge.ops.sub import Sub
+from tinyforge.search.architecture import architecture
 from tinyforge.search.around import space_around, starting_weights
 from tinyforge.search.existing import Existing, read_existing
+from tinyforge.search.light_graph import light_graph
+from tinyforge.search.space import extreme
+from tinyforge.search.space_file import parse_space, space_text
 
 needs_tensorflow = pytest.mark.skipif(
     not all(map(find_spec, ("tensorflow", "sklearn"))), reason="needs tinyforge[search]"
@@ -61,6 +76,7 @@ def test_the_example_is_read_block_by_block() -> None:
     "name, stages",
     [
         ("mlperf_ic_resnet8_int8", 3),
+        ("mlperf_kws_dscnn_int8", 1),
         ("mlperf_vww96_mobilenetv1_int8", 12),
         ("tinyengine_mcunet_vww_int8", 7),
         ("tinymaix_mbnet96_025_int8", 5),
@@ -71,6 +87,7 @@ def test_real_networks_are_read_whole(name: str, stages: int) -> None:
     found = read(path)
     space, itself = space_around(found, name, found.input_shape, "image")
     assert len(space.stages) == stages
+    assert found.classifier is not None
     classes = found.graph.tensors[found.classifier.outputs[0]].shape[-1]
     network, arrays = starting_weights(found, space, itself, found.input_shape, classes, 0)
     # Expansions that are no integer are rounded up, and a ResNet's first shortcut becomes a convolution.
@@ -78,18 +95,24 @@ def test_real_networks_are_read_whole(name: str, stages: int) -> None:
     kernel = found.graph.tensors[found.stem.inputs[1]]
     assert kernel.type.quant is not None
     scales = np.asarray(kernel.type.quant.scale, np.float32)[:, None, None, None]
-    expected = (kernel.array() * scales).transpose(1, 2, 3, 0)
-    np.testing.assert_array_equal(arrays["stem/kernel"], expected.astype(np.float32))
+    expected = (kernel.array() * scales).transpose(1, 2, 3, 0).astype(np.float32)
+    # Where a ReLU gives more than 6, everything is smaller.
+    output = found.graph.tensors[found.blocks[0].nodes[0].inputs[0]].type  # type: ignore[union-attr]
+    factor = expected.max() / arrays["stem/kernel"].max()
+    assert factor == pytest.approx(1) or factor >= output.scale * (127 - output.zero_point) / 6 * 0.999
+    np.testing.assert_allclose(arrays["stem/kernel"] * factor, expected, rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize(
     "name, why",
     [
-        ("mlperf_kws_dscnn_int8", "a kernel of 10x4"),
-        ("con_fmnist_cnn_int8", "it is not padded"),
-        ("tinymaix_cifar10_int8", "without a shortcut"),
+        ("con_fmnist_cnn_int8", "an activation after the sum"),
+        ("con_wand_conv1d_int8", "dilation"),
         ("mlperf_ad_toycar_int8", "one input of rows, columns and channels"),
-        ("tinymaix_vww96_int8", "one dense layer is needed"),
+        ("mlperf_sww_streaming_int8", "begins with a convolution"),
+        ("tflm_micro_speech_int8", "no block after it"),
+        ("tinyengine_mcunetv2_large_int8", "not part of a squeeze-and-excite"),
+        ("tinyengine_person_detection_int8", "read elsewhere too"),
     ],
 )
 def test_what_no_space_has_is_refused_by_name(name: str, why: str) -> None:
@@ -97,6 +120,116 @@ def test_what_no_space_has_is_refused_by_name(name: str, why: str) -> None:
     with pytest.raises(UnsupportedModel, match=why) as found:
         read(path)
     assert path.name in str(found.value)
+
+
+EVERY_BLOCK = """
+name = "every"
+title = "every kind of block"
+dims = {dims}
+[stem]
+kernel = {kernel}
+stride = {stride}
+widths = [8]
+[head]
+widths = [{head}]
+[[stages]]
+block = "conv"
+stride = 2
+pool = "max"
+widths = [12]
+depths = [2]
+kernels = [5]
+[[stages]]
+block = "mbconv"
+stride = 2
+widths = [16]
+depths = [2]
+kernels = [3]
+expands = [3]
+squeeze = [1]
+[[stages]]
+block = "dsconv"
+stride = 2
+pool = "average"
+widths = [16]
+depths = [2]
+kernels = [3]
+[[stages]]
+block = "residual"
+widths = [24]
+depths = [2]
+kernels = [3]
+"""
+
+
+@pytest.mark.parametrize(
+    "shape, dims, kernel, stride",
+    [((49, 40, 1), 2, "[10, 4]", "[2, 1]"), ((64, 64, 3), 2, "3", "2"), ((128, 1, 6), 1, "6", "2")],
+)
+@pytest.mark.parametrize("head", [0, 32])
+def test_networks_of_a_space_are_read_as_they_are(
+    shape: tuple[int, int, int], dims: int, kernel: str, stride: str, head: int
+) -> None:
+    text = EVERY_BLOCK.format(dims=dims, kernel=kernel, stride=stride, head=head)
+    space = parse_space(text, "every.toml").for_data(shape)
+    made = architecture(space, extreme(space, -1), shape, 4)
+    found = read_existing(light_graph(made), "every")
+    around, itself = space_around(found, "every", shape, "spectrogram" if dims == 2 else "signal")
+    assert architecture(around, itself, shape, 4) == made
+    assert around.stages[0].widths == (3, 6, 9, 12)
+    assert parse_space(space_text(around), "around.toml") == around
+    assert found.notes == ()
+
+
+def near_network() -> Graph:
+    """What a beginner's network becomes: pixels scaled, convolutions not padded, pooling of other windows and at the
+    end, two dense layers."""
+    b = Builder(np.random.default_rng(0))
+    x: str | None = b.activation((1, 30, 30, 2))
+
+    def apply(op: Op, *constants: str) -> None:
+        nonlocal x
+        assert x is not None
+        x = b.apply(op, x, *constants)
+
+    def scalar(value: int, scale: float) -> str:
+        return b.constant(np.asarray([value], np.int8), Quant((scale,), (0,)))
+
+    apply(Mul(Activation.NONE), scalar(2, 0.25))
+    apply(Sub(Activation.NONE), scalar(4, 0.25))
+    apply(Conv2D((1, 1), (1, 1), (0, 0, 0, 0), Activation.RELU), *b.weights((6, 5, 5, 2), 0))
+    apply(AveragePool2D((3, 3), (2, 2), (0, 0, 0, 0), Activation.NONE))
+    apply(Conv2D((1, 1), (1, 1), (1, 1, 1, 1), Activation.RELU6), *b.weights((8, 3, 3, 6), 0))
+    apply(Conv2D((2, 2), (1, 1), (1, 1, 1, 1), Activation.RELU6), *b.weights((8, 3, 3, 8), 0))
+    apply(MaxPool2D((2, 2), (2, 2), (0, 0, 0, 0), Activation.NONE))
+    apply(Reshape((1, 3 * 3 * 8)))
+    apply(FullyConnected(Activation.RELU), *b.weights((16, 72), 0))
+    apply(FullyConnected(Activation.NONE), *b.weights((4, 16), 0))
+    assert x is not None
+    return b.graph([x])
+
+
+def test_what_comes_close_to_a_space_is_noted() -> None:
+    found = read_existing(near_network(), "near")
+    assert [(b.kind, b.width, b.stride, b.kernel, b.pool) for b in found.blocks] == [
+        ("conv", 8, 2, 3, "average"),
+        ("conv", 8, 2, 3, ""),
+    ]
+    assert found.stem_kernel == (5, 5)
+    assert found.classifier is None
+    assert (found.scale, found.offset) == (0.5, -1)
+    assert set(found.notes) == {
+        "convolutions are padded",
+        "ReLU becomes ReLU6",
+        "pooling of 3x3 becomes one of windows of its stride, 2",
+        "padding becomes TensorFlow's SAME",
+        "pooling after the last block is left out",
+        "the dense layers become a mean over all positions and one dense layer, trained anew",
+    }
+    space, itself = space_around(found, "near", (30, 30, 2), "image")
+    network, arrays = starting_weights(found, space, itself, (30, 30, 2), 4, 0)
+    assert [layer.kind for layer in network.layers] == ["conv", "average", "conv", "conv", "mean", "dense"]
+    assert arrays["stage0.0.conv/kernel"].shape == (3, 3, 6, 8)
 
 
 def test_data_of_another_form_is_refused() -> None:
@@ -109,9 +242,9 @@ def test_data_of_another_form_is_refused() -> None:
             space_around(found, "digits", shape, "image")
 
 
-def begun(path: Path) -> dict[str, Any]:
+def begun(path: Path, data: str = "digits") -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.search.start_program", str(path)],
+        [sys.executable, "-m", "tests.search.start_program", str(path), data],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -133,8 +266,21 @@ def test_a_supernet_begins_with_what_the_network_knows() -> None:
 
 
 @needs_tensorflow
+def test_the_keyword_network_begins_with_quantised_features() -> None:
+    data = SHARED / "datasets" / "kws01_mfcc_test700.npz"
+    if not data.is_file():
+        pytest.skip(f"{data} is not there")
+    found = begun(shared_model("mlperf_kws_dscnn_int8"), str(data))
+    # The file itself gets 75 of these 84 samples.
+    assert found["itself"] >= 0.86
+    assert found["in_supernet"] >= 0.86
+    assert found["smallest"] < found["in_supernet"]
+
+
+@needs_tensorflow
 @pytest.mark.long
 def test_a_keras_model_is_read_with_squeeze_and_excite_and_shortcuts(tmp_path: Path) -> None:
     found = begun(tmp_path / "model.keras")
-    assert found["itself"] >= 0.85
-    assert found["in_supernet"] >= found["itself"] - 0.05
+    assert found["model"] >= 0.8
+    assert found["itself"] >= found["model"] - 0.02
+    assert found["in_supernet"] >= found["model"] - 0.05

@@ -105,6 +105,12 @@ def test_neighbours_are_repeatable_and_inside() -> None:
         (("depths = [1, 2]", "depths = [0]"), "is no integer in 1..12"),
         (('block = "mbconv"', 'block = "transformer"'), "is not one of: mbconv, dsconv, residual"),
         (("[stem]", "[stem"), "not valid TOML"),
+        (("[stem]", "[stem]\nkernel = [3, 16]"), "neither one number nor two in 1..15"),
+        (("[stem]", "[stem]\nstride = [2]"), "neither one number nor two in 1..4"),
+        (("[stem]", "[stem]\nkernel = true"), "has the wrong type"),
+        (("[stem]", "dims = 1\n[stem]\nkernel = [3, 3]"), "signals have one column"),
+        (("stride = 2", 'stride = 2\npool = "min"'), "is not one of"),
+        (("stride = 2", 'stride = 1\npool = "max"'), "needs a stride of 2 or more"),
         (("stride = 2", "stride = 2\nspeed = 3"), "unknown key speed"),
     ],
 )

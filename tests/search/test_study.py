@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def test_a_killed_study_ends_like_an_undisturbed_one(tmp_path: Path, expected: d
         before = after
     found = finish(start(folder, 0))
     assert found == expected
+    assert found["results"] == 1
     after = judged.read_text().split()
     # What was judged and stored is not judged again; one may have been judged but not stored, each time.
     assert len(after) - len(set(after)) <= 2
@@ -41,6 +43,16 @@ def test_a_killed_study_ends_like_an_undisturbed_one(tmp_path: Path, expected: d
     }
     assert {(True, False, False), (False, True, False), (False, False, True), (True, False, True)} <= kinds
     assert all((accuracy is None) or not broken for _, accuracy, broken, _ in found["trials"])
+
+
+def test_what_was_judged_is_kept_though_its_trial_was_not_finished(tmp_path: Path, expected: dict[str, Any]) -> None:
+    folder = tmp_path / "late"
+    killed = start(folder, 0, dies_after=9)
+    killed.communicate(timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    assert finish(start(folder, 0)) == expected
+    after = (folder / "judged.txt").read_text().split()
+    assert len(after) == len(set(after))
 
 
 def test_processes_share_a_study_and_one_is_killed(tmp_path: Path, expected: dict[str, Any]) -> None:

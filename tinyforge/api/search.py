@@ -27,13 +27,14 @@ FRONT, TRIALS, PAGE = "front.json", "trials.json", "index.html"
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchResult:
     """points: the finalists, the most accurate first. trials: candidates looked at; judged: of those, the ones the
-    supernet evaluated. correlation: of the predictor that chose among candidates, None where none did. Empty points and
-    no trials for a dry run."""
+    supernet evaluated. correlation: of the predictor that chose among candidates, None where none did. around: the
+    network of ``--from``, as the space has it. Empty points and no trials for a dry run."""
 
     folder: Path
     settings: SearchSettings
     narrowed: Narrowed
     forecast: dict[str, Any]
+    around: dict[str, Any] | None = None
     points: tuple[Point, ...] = ()
     trials: int = 0
     judged: int = 0
@@ -43,6 +44,7 @@ class SearchResult:
         return {
             "study": str(self.folder),
             "space": self.narrowed.space.name,
+            "from": self.around,
             "forecast": self.forecast,
             "trials": self.trials,
             "judged": self.judged,
@@ -102,7 +104,7 @@ def _search(run: SearchRun, dry_run: bool) -> SearchResult:
     data, narrowed = run.prepare(keep=not dry_run)
     expected = forecast(data, run.budget, narrowed)
     if dry_run:
-        return SearchResult(run.folder, run.settings, narrowed, expected)
+        return SearchResult(run.folder, run.settings, narrowed, expected, run.around(data))
     place = study_place(run.folder, run.means.storage, run.means.workers)
     study, judge = run.study(data, narrowed, run.train(data, narrowed, place), place)
     with open_peers(place) as peers, peers.lead("finals"):
@@ -110,7 +112,7 @@ def _search(run: SearchRun, dry_run: bool) -> SearchResult:
     trials = study.trials()
     judged = sum(trial.accuracy is not None for trial in trials)
     found = (tuple(points), len(trials), judged, study.correlation())
-    return SearchResult(run.folder, run.settings, narrowed, expected, *found)
+    return SearchResult(run.folder, run.settings, narrowed, expected, run.around(data), *found)
 
 
 def _finals(run: SearchRun, data: Dataset, narrowed: Narrowed, study: Study, judge: Evaluator) -> list[Point]:

@@ -88,6 +88,7 @@ class SearchRun:
         self.folder, self.settings, self.means, self.progress = folder, settings, means, progress
         self.budget: Budget = settings.plan
         self._start: Start | None = None
+        self._start_accuracy: float | None = None
         self.limits = board_limits(settings, load_board(settings.board))
 
     def prepare(self, keep: bool) -> tuple[Dataset, Narrowed]:
@@ -129,6 +130,18 @@ class SearchRun:
             self._start = read_start(Path(self.settings.base), data)
         return self._start
 
+    def around(self, data: Dataset) -> dict[str, Any] | None:
+        """The network of ``--from``: in what the space's networks differ from it, and its accuracy on the validation
+        split as the space has it, once the supernet has begun. None without it."""
+        start = self.start(data)
+        if start is None:
+            return None
+        return {
+            "model": str(self.settings.base),
+            "differences": list(start.found.notes),
+            "accuracy": self._start_accuracy,
+        }
+
     def _space_name(self, data: Dataset) -> str:
         if self.settings.space != "auto":
             return self.settings.space
@@ -154,7 +167,7 @@ class SearchRun:
         if start is not None:
             from tinyforge.search.start import begin_from
 
-            begin_from(start, net, data, self.settings.seed)
+            self._start_accuracy = round(begin_from(start, net, data, self.settings.seed), 6)
             # Its channels are sorted, and large steps would lose what it has learnt.
             recipe = replace(recipe, first=0.0, rate=recipe.rate * GENTLE)
         with open_peers(place) as peers, peers.lead("train"):

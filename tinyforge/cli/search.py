@@ -137,6 +137,8 @@ def search_view(result: SearchResult) -> list[RenderableType]:
         "search": f"{f['evaluations']} evaluations, {f['finalists']} finalists{refit}",
         "expect": f"{f['expect']} on two cores: {' + '.join(f'{s:,} s {n}' for n, s in f['seconds'].items())}",
     }
+    if result.around is not None:
+        rows["from"] = _around(result.around)
     if not result.points:
         return [facts(rows)]
     if result.correlation is not None:
@@ -156,6 +158,13 @@ def search_view(result: SearchResult) -> list[RenderableType]:
         )
     follow = "\n".join(["go on with:", *(f"  {line}" for line in result.points[0].facts["next"])])
     return [facts(rows), made, follow]
+
+
+def _around(start: Mapping[str, Any]) -> str:
+    """What became of the network of ``--from``."""
+    known = start["accuracy"]
+    right = "" if known is None else f", {known:.2%} of the validation split as the space has it"
+    return f"{start['model']}{right}: {'; '.join(start['differences']) or 'as it is'}"
 
 
 def zoo(json: Json = False) -> None:

@@ -13,11 +13,15 @@ from tinyforge.search.space import (
     STEM,
     Candidate,
     SearchSpace,
+    StageSpace,
     extreme,
     gene_values,
     make_candidate,
 )
 
+Sides = tuple[int, int]
+"""Rows and columns."""
+ONE: Sides = (1, 1)
 SQUEEZE = 4
 """Channels of a squeeze-and-excite over those of its hidden layer."""
 
@@ -26,17 +30,18 @@ SQUEEZE = 4
 class Layer:
     """One operator of a network.
 
-    kind: ``conv``, ``depthwise``, ``add``, ``mul``, ``mean`` (spatial, keeps rank), ``dense``. inputs: names of layers,
-    ``input`` being the network's. kernel and stride as (rows, columns), padding is SAME. shape: of the output, (rows,
-    columns, channels). activation: ``relu6``, ``sigmoid`` or empty. normalised: whether batch normalisation follows.
+    kind: ``conv``, ``depthwise``, ``max``, ``average`` (pooling), ``add``, ``mul``, ``mean`` (spatial, keeps rank),
+    ``dense``. inputs: names of layers, ``input`` being the network's. kernel and stride as (rows, columns), padding is
+    SAME; pooling has none (VALID). shape: of the output, (rows, columns, channels). activation: ``relu6``, ``sigmoid``
+    or empty. normalised: whether batch normalisation follows.
     """
 
     name: str
     kind: str
     inputs: tuple[str, ...]
     shape: tuple[int, int, int]
-    kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
+    kernel: Sides = ONE
+    stride: Sides = ONE
     activation: str = ""
     normalised: bool = True
 
@@ -74,22 +79,26 @@ class _Builder:
     """Grows a network; ``last`` is the output so far."""
 
     input_shape: tuple[int, int, int]
-    dims: int
     layers: list[Layer] = field(default_factory=list)
     last: str = "input"
 
     def shape(self, name: str) -> tuple[int, int, int]:
         return next((layer.shape for layer in self.layers if layer.name == name), self.input_shape)
 
-    def sides(self, value: int) -> tuple[int, int]:
-        """A kernel side or stride along rows and columns; signals have one column."""
-        return (value, value) if self.dims == 2 else (value, 1)
-
-    def conv(self, name: str, kind: str, width: int, kernel: int, stride: int, activation: str = "relu6") -> None:
+    def conv(
+        self, name: str, kind: str, width: int, kernel: Sides = ONE, stride: Sides = ONE, activation: str = "relu6"
+    ) -> None:
         rows, cols, _ = self.shape(self.last)
-        across = self.sides(stride)
-        shape = (-(-rows // across[0]), -(-cols // across[1]), width)
-        self.layers.append(Layer(name, kind, (self.last,), shape, self.sides(kernel), across, activation))
+        shape = (-(-rows // stride[0]), -(-cols // stride[1]), width)
+        self.layers.append(Layer(name, kind, (self.last,), shape, kernel, stride, activation))
+        self.last = name
+
+    def pool(self, name: str, kind: str, size: Sides) -> None:
+        """Windows that do not overlap, those that are not whole left out; of a smaller map the one that it is."""
+        rows, cols, channels = self.shape(self.last)
+        kernel = (min(rows, size[0]), min(cols, size[1]))
+        shape = (max(1, rows // size[0]), max(1, cols // size[1]), channels)
+        self.layers.append(Layer(name, kind, (self.last,), shape, kernel, size, normalised=False))
         self.last = name
 
     def add(self, name: str, shortcut: str, activation: str = "") -> None:
@@ -144,12 +153,12 @@ def architecture(space: SearchSpace, candidate: Candidate, data_shape: Sequence[
     """The layers of ``candidate`` for samples of ``data_shape`` (rows, columns, channels)."""
     values = gene_values(space, candidate)
     shape = input_shape(space, values, data_shape)
-    net = _Builder(shape, space.dims)
+    net = _Builder(shape)
     net.conv("stem", "conv", values[STEM], space.stem.kernel, space.stem.stride)
     for i, j in _blocks(space, values):
         _block(net, space, values, i, j)
     if values[HEAD]:
-        net.conv("head", "conv", values[HEAD], 1, 1)
+        net.conv("head", "conv", values[HEAD])
     net.mean("pool")
     net.layers.append(Layer(classifier_name(values[HEAD]), "dense", ("pool",), (1, 1, classes), normalised=False))
     return Architecture(shape, tuple(net.layers))
@@ -163,36 +172,50 @@ def _blocks(space: SearchSpace, values: dict[str, int]) -> Iterator[tuple[int, i
 
 def _block(net: _Builder, space: SearchSpace, values: dict[str, int], i: int, j: int) -> None:
     stage, name = space.stages[i], f"stage{i}.{j}"
-    stride = stage.stride if j == 0 else 1
-    kernel = block_kernel(values[f"{name}.kernel"], stride)
-    width, before = values[f"stage{i}.width"], net.last
-    taken = net.shape(before)[2]
+    if stage.pool and j == 0:
+        net.pool(f"stage{i}.pool", stage.pool, space.sides(stage.stride))
+    kernel = space.sides(block_kernel(values[f"{name}.kernel"], stage.block_stride(j)))
+    stride = space.sides(stage.block_stride(j))
+    width = values[f"stage{i}.width"]
     if stage.block == "residual":
         _residual(net, name, width, kernel, stride)
-        return
+    elif stage.block == "conv":
+        net.conv(f"{name}.conv", "conv", width, kernel, stride)
+    else:
+        _inverted(net, stage, values, (i, j), kernel, stride)
+
+
+def _inverted(
+    net: _Builder, stage: StageSpace, values: dict[str, int], place: tuple[int, int], kernel: Sides, stride: Sides
+) -> None:
+    """mbconv and dsconv: the latter has no expansion, an activation at its end, and adds nothing."""
+    i, j = place
+    name, before = f"stage{i}.{j}", net.last
+    taken = net.shape(before)[2]
     hidden = taken * values[f"{name}.expand"]
     # What works on unexpanded channels has weights of its own: in a supernet the two would spoil each other.
     spatial, prefix = ("spatial", "") if hidden != taken else ("direct", "direct_")
     if hidden != taken:
-        net.conv(f"{name}.expand", "conv", hidden, 1, 1)
+        net.conv(f"{name}.expand", "conv", hidden)
     net.conv(f"{name}.{spatial}", "depthwise", hidden, kernel, stride)
     if values[f"stage{i}.squeeze"]:
         net.squeeze(f"{name}.{prefix}squeeze")
-    net.conv(f"{name}.{prefix}project", "conv", width, 1, 1, "relu6" if stage.block == "dsconv" else "")
+    activation = "relu6" if stage.block == "dsconv" else ""
+    net.conv(f"{name}.{prefix}project", "conv", values[f"stage{i}.width"], activation=activation)
     if stage.block == "mbconv" and j > 0:
         net.add(f"{name}.add", before)
 
 
-def _residual(net: _Builder, name: str, width: int, kernel: int, stride: int) -> None:
+def _residual(net: _Builder, name: str, width: int, kernel: Sides, stride: Sides) -> None:
     """ResNet's basic block: the shortcut is a 1x1 convolution in the first block of a stage."""
     before = net.last
     net.conv(f"{name}.first", "conv", width, kernel, stride)
-    net.conv(f"{name}.second", "conv", width, kernel, 1, "")
+    net.conv(f"{name}.second", "conv", width, kernel, activation="")
     after = net.last
     shortcut = before
     if name.endswith(".0"):
         net.last = before
-        net.conv(f"{name}.shortcut", "conv", width, 1, stride, "")
+        net.conv(f"{name}.shortcut", "conv", width, stride=stride, activation="")
         shortcut = net.last
         net.last = after
     net.add(f"{name}.add", shortcut, "relu6")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from tinyforge.errors import UnsupportedModel, UsageError
 from tinyforge.ir.graph import Node
 from tinyforge.ir.types import Array
-from tinyforge.ops.conv2d import Conv2D
 from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyforge.search.architecture import Architecture, Layer, all_layers, architecture
+from tinyforge.search.channel_order import Groups, channel_groups, is_depthwise
 from tinyforge.search.existing import Block, Existing, grouped
 from tinyforge.search.space import Candidate, SearchSpace, StageSpace, StemSpace, make_candidate
 from tinyforge.search.supernet import initial_weights
@@ -24,21 +24,17 @@ MOST_STAGES = 16
 def space_around(found: Existing, name: str, data_shape: Sequence[int], kind: str) -> tuple[SearchSpace, Candidate]:
     """Networks with parts of the widths, depths, kernels, expansions and (for images) resolution of ``found``, and the
     point that it is itself. Raises UsageError for data of another form, UnsupportedModel for too deep a network."""
-    stages = grouped(found.blocks, found.dims)
+    stages = grouped(found.blocks)
     if len(stages) > MOST_STAGES:
         raise UnsupportedModel(f"{name}: {len(stages)} stages of blocks; a space has at most {MOST_STAGES}")
     resolutions = _resolutions(found, name, data_shape, kind)
-    stem = found.stem
-    assert isinstance(stem.op, Conv2D)
-    rows = found.graph.tensors[stem.inputs[1]].shape[1]
-    widths = _parts(_width(found, stem))
     space = SearchSpace(
         name=f"around-{name}",
         title=f"networks around {name}",
         dims=found.dims,
         resolutions=resolutions,
         channels=(found.input_shape[2],),
-        stem=StemSpace(rows, stem.op.stride[0], widths),
+        stem=StemSpace(found.stem_kernel, found.stem_stride, _parts(_width(found, found.stem))),
         stages=tuple(_stage(blocks) for blocks in stages),
         head=(0,) if found.head is None else _parts(_width(found, found.head)),
     )
@@ -85,6 +81,7 @@ def _stage(blocks: Sequence[Block]) -> StageSpace:
         kernels=kernels if first.kind != "residual" else (kernel,),
         expands=expands,
         squeeze=(0, 1) if any(b.squeeze for b in blocks) else (0,),
+        pool=first.pool,
     )
 
 
@@ -107,18 +104,52 @@ def starting_weights(
     """
     network = architecture(space, itself, data_shape, classes)
     arrays = initial_weights(all_layers(space, data_shape, classes), seed)
-    for layer, node in _paired(found, network):
+    pairs = list(_paired(found, network))
+    for layer, node in pairs:
         _embed(arrays, found, layer, node)
+    groups = channel_groups(space)
+    _scale(arrays, groups, {group: max(1.0, top / 6) for group, top in _tops(found, groups, pairs).items()})
     return network, arrays
 
 
+def _tops(found: Existing, groups: Groups, pairs: Sequence[tuple[Layer, Node | None]]) -> dict[str, float]:
+    """Group of channels -> the largest number that a ReLU of the network gives them, by its quantisation."""
+    active = [
+        (groups[layer.name][1], node.outputs[0])
+        for layer, node in pairs
+        if node is not None and layer.activation == "relu6" and groups[layer.name][1]
+    ]
+    for i, blocks in enumerate(grouped(found.blocks)):
+        active += [(f"stage{i}", block.output) for block in blocks if block.kind == "residual"]
+    tops: dict[str, float] = {}
+    for group, name in active:
+        kind = found.graph.tensors[name].type
+        tops[group] = max(tops.get(group, 0.0), kind.scale * (127 - kind.zero_point))
+    return tops
+
+
+def _scale(arrays: dict[str, Array], groups: Groups, factors: Mapping[str, float]) -> None:
+    """Divide the channels of each group by its factor, and multiply what reads them: with a ReLU the network computes
+    what it did, and with ReLU6 too where nothing is above 6 any more."""
+    for name, (taken, made) in groups.items():
+        key = f"{name}/kernel"
+        if key not in arrays or name.endswith(".excite"):
+            continue  # a gate is a factor itself
+        over = np.float32(factors.get(made, 1.0))
+        if not is_depthwise(arrays[key], taken, made):
+            arrays[key] = arrays[key] * (np.float32(factors.get(taken, 1.0)) / over)
+        for part in ("beta", "bias"):
+            if f"{name}/{part}" in arrays:
+                arrays[f"{name}/{part}"] = arrays[f"{name}/{part}"] / over
+
+
 def _paired(found: Existing, network: Architecture) -> Iterator[tuple[Layer, Node | None]]:
-    """Layers with weights, each with the operator it was read from; None for a shortcut that had none.
+    """Layers with weights, each with the operator it was read from; None where it had none (see ``_embed``).
 
     A stage's first ResNet block has a shortcut convolution in a space, the others none.
     """
     nodes: list[Node | None] = [found.stem]
-    for blocks in grouped(found.blocks, found.dims):
+    for blocks in grouped(found.blocks):
         for j, block in enumerate(blocks):
             nodes += block.nodes[:2] if block.kind == "residual" and j > 0 else block.nodes
     nodes += [*([found.head] if found.head is not None else []), found.classifier]
@@ -127,12 +158,15 @@ def _paired(found: Existing, network: Architecture) -> Iterator[tuple[Layer, Nod
 
 
 def _embed(arrays: dict[str, Array], found: Existing, layer: Layer, node: Node | None) -> None:
-    """Put an operator's weights into the middle taps and the leading channels of its layer's."""
+    """Put an operator's weights into the middle taps and the leading channels of its layer's. Without an operator a
+    convolution leaves its input as it is, and a classifier is trained anew."""
     key = f"{layer.name}/kernel"
     target = arrays[key]
     if node is None:
-        taken, made = target.shape[2:]
-        arrays[key] = np.eye(taken, made, dtype=np.float32)[None, None]
+        if layer.kind != "dense":
+            made = np.zeros_like(target)
+            _middle(made, np.zeros((1, 1, 0, 0)))[...] = 1 if layer.kind == "depthwise" else np.eye(*target.shape[2:])
+            arrays[key] = made
         return
     kernel, bias = _weights(found, node)
     if kernel.ndim > target.ndim:
@@ -141,7 +175,7 @@ def _embed(arrays: dict[str, Array], found: Existing, layer: Layer, node: Node |
     if kernel.shape[-1] > target.shape[-1] or (kernel.ndim == 2 and kernel.shape[1] != target.shape[1]):
         return  # a classifier of other classes
     made, shift = target.copy(), arrays[f"{layer.name}/{offset}"].copy()
-    if isinstance(node.op, DepthwiseConv2D):
+    if layer.kind == "depthwise":
         made[:, :, : kernel.shape[2]] = 0
         _middle(made, kernel)[:, :, : kernel.shape[2]] = kernel
         shift[: kernel.shape[2]] = bias
@@ -168,12 +202,15 @@ def _weights(found: Existing, node: Node) -> tuple[Array, Array]:
     scale = np.asarray(quant.scale, np.float32)
     depthwise = isinstance(node.op, DepthwiseConv2D)
     along = scale if depthwise else scale.reshape(-1, *[1] * (len(tensor.shape) - 1)) if len(scale) > 1 else scale
-    values = tensor.array().astype(np.float32) * along
+    kernel = tensor.array().astype(np.float32) * along
     if depthwise:
-        kernel = values.transpose(1, 2, 3, 0)
+        # A stem's, of one channel, is as good as a convolution's.
+        kernel = kernel.transpose((1, 2, 0, 3) if node is found.stem else (1, 2, 3, 0))
     else:
-        kernel = values.transpose(1, 2, 3, 0) if values.ndim == 4 else values.T
-    bias = np.zeros(kernel.shape[2] if depthwise else kernel.shape[-1], np.float32)
+        kernel = kernel.transpose(1, 2, 3, 0) if kernel.ndim == 4 else kernel.T
+    if found.turned and kernel.ndim == 4:
+        kernel = kernel.swapaxes(0, 1)
+    bias = np.zeros(_width(found, node), np.float32)
     if len(node.inputs) > 2 and node.inputs[2]:
         source = found.graph.tensors[node.inputs[0]].type.scale
         bias = found.graph.tensors[node.inputs[2]].array().astype(np.float32) * scale * np.float32(source)

@@ -27,8 +27,7 @@ def channel_groups(space: SearchSpace) -> Groups:
         after = f"stage{i}"
         for j in range(stage.most_blocks):
             name = f"{after}.{j}"
-            made = _residual(name, before, after) if stage.block == "residual" else _inverted(name, before, after)
-            found.update(made)
+            found.update(_BLOCKS[stage.block](name, before, after))
             before = after
     found.update({"head": (before, HEAD), "classifier": (HEAD, ""), "direct_classifier": (before, "")})
     return found
@@ -52,13 +51,26 @@ def _inverted(name: str, before: str, after: str) -> Groups:
     return found
 
 
+def _plain(name: str, before: str, after: str) -> Groups:
+    return {f"{name}.conv": (before, after)}
+
+
+_BLOCKS = {"mbconv": _inverted, "dsconv": _inverted, "residual": _residual, "conv": _plain}
+
+
+def is_depthwise(kernel: Array, taken: str, made: str) -> bool:
+    """Whether a kernel is HWC1, of channels that are read and written alike. One in whose group is one channel may as
+    well be taken for it."""
+    return bool(taken) and taken == made and kernel.shape[-1] == 1
+
+
 def importance(weights: Mapping[str, Array], groups: Groups) -> dict[str, npt.NDArray[np.float64]]:
     """Group -> L1 norm of what the next layers make of each channel: sums of |kernel| over all that read it."""
     found: dict[str, npt.NDArray[np.float64]] = {}
     for name, (taken, made) in groups.items():
         kernel = weights.get(f"{name}/kernel")
-        if kernel is None or not taken or taken == made:
-            continue  # a depthwise convolution reads and writes the same channels
+        if kernel is None or not taken or is_depthwise(kernel, taken, made):
+            continue
         norms = np.abs(kernel.astype(np.float64)).sum(tuple(a for a in range(kernel.ndim) if a != kernel.ndim - 2))
         found[taken] = found[taken] + norms if taken in found else norms
     return found
@@ -78,10 +90,9 @@ def moved(arrays: Mapping[str, Array], groups: Groups, orders: Mapping[str, Orde
         if part != "kernel":
             yield key, array[orders[made]] if made in orders else array
             continue
-        depthwise = bool(taken) and taken == made
         result = array
         if taken in orders:
             result = np.take(result, orders[taken], axis=result.ndim - 2)
-        if made in orders and not depthwise:
+        if made in orders and not is_depthwise(array, taken, made):
             result = np.take(result, orders[made], axis=result.ndim - 1)
         yield key, result

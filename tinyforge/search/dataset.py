@@ -20,9 +20,9 @@ VALIDATION_PART, TEST_PART = 0.15, 0.2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """x: (n, rows, columns, channels) uint8 0..255 or float32; y: (n,) int64 class indices from 0. groups: (n,) numbers
-    of what samples come from (a recording, a speaker), which never ends up in two splits; None where each sample
-    stands for itself."""
+    """x: (n, rows, columns, channels) uint8 0..255, int8 (features that were quantised before) or float32. y: (n,)
+    int64 class indices from 0. groups: (n,) numbers of what samples come from (a recording, a speaker), which never
+    ends up in two splits; None where each sample stands for itself."""
 
     x: Array
     y: Array

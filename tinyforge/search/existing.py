@@ -1,7 +1,8 @@
 """An existing network read back as blocks of a search space.
 
 Read are stems, inverted residuals (with squeeze-and-excite), depthwise separable convolutions, ResNet's basic blocks,
-one last 1x1 convolution, the mean over all positions and one dense layer. Everything else is refused by name.
+plain convolutions, pooling before a block, one last 1x1 convolution, the mean over all positions and one dense layer.
+What comes close to these is read as one of them and noted, everything else is refused by name.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from tinyforge.errors import UnsupportedModel
 from tinyforge.ir.graph import Graph, Node
@@ -19,138 +22,174 @@ from tinyforge.ops.conv2d import Conv2D
 from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyforge.ops.fully_connected import FullyConnected
 from tinyforge.ops.logistic import Logistic
+from tinyforge.ops.max_pool2d import MaxPool2D
 from tinyforge.ops.mean import Mean
 from tinyforge.ops.mul import Mul
 from tinyforge.ops.reshape import Reshape
+from tinyforge.ops.sub import Sub
+from tinyforge.search.dataset import Floats
+from tinyforge.search.reading import Reader, Sides
 
 MOST_EXPANSION = 12
+_ACTIVE = (Activation.RELU, Activation.RELU6)
+_ENDS = ("softmax", "log_softmax", "logistic", "reshape")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """One block as it was read. nodes: its operators with weights in the order of ``architecture``'s layers, None for a
-    shortcut without weights. skip: whether its input is added. expand: rounded up."""
+    shortcut (or a depthwise convolution of one tap) without weights. skip: whether its input is added. expand: rounded
+    up. pool: kind of the pooling before it, whose stride is ``stride``; empty for none. output: name of its tensor."""
 
     kind: str
     width: int
     stride: int
     kernel: int
     nodes: tuple[Node | None, ...]
+    output: str
     expand: int = 1
     squeeze: bool = False
     skip: bool = False
+    pool: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Existing:
-    """A network that was read. input_shape: (rows, columns, channels). notes: in what the space's networks differ."""
+    """A network that was read. input_shape: (rows, columns, channels). turned: its rows are the columns of its
+    operators. scale, offset: its stem takes the input times ``scale`` plus ``offset``, one number or one a channel.
+    classifier: None where it does not fit a space. notes: in what the space's networks differ."""
 
     graph: Graph
     input_shape: tuple[int, int, int]
     dims: int
+    turned: bool
+    scale: Floats
+    offset: Floats
     stem: Node
+    stem_kernel: Sides
+    stem_stride: Sides
     blocks: tuple[Block, ...]
     head: Node | None
-    classifier: Node
+    classifier: Node | None
     notes: tuple[str, ...]
-
-
-class _Reader:
-    """Walks a graph from its input."""
-
-    def __init__(self, graph: Graph, where: str) -> None:
-        self.graph, self.where = graph, where
-        self.at = graph.inputs[0]
-        self.makers = {name: node for node in graph.nodes for name in node.outputs}
-        self.notes: list[str] = []
-
-    def readers(self, tensor: str) -> list[Node]:
-        """Nodes that read the tensor."""
-        return [node for node in self.graph.nodes if tensor in node.inputs]
-
-    def only(self, tensor: str) -> Node | None:
-        """The one node that reads the tensor, None where there are several or none."""
-        found = self.readers(tensor)
-        return found[0] if len(found) == 1 else None
-
-    def refuse(self, node: Node | None, why: str) -> UnsupportedModel:
-        # Converters join the names of all that became one operator.
-        name = f"{node.op.kind} {node.name.split(';')[0]}" if node is not None else f"what follows {self.at}"
-        return UnsupportedModel(f"{self.where}: {name}: {why}; --from reads networks of the blocks in tinyforge zoo")
-
-    def kernel(self, node: Node) -> tuple[int, int]:
-        """Rows and columns of a convolution's kernel."""
-        rows, cols = self.graph.tensors[node.inputs[1]].shape[1:3]
-        return rows, cols
-
-    def width(self, node: Node) -> int:
-        return self.graph.tensors[node.outputs[0]].shape[-1]
-
-    def pointwise(self, node: Node | None) -> bool:
-        return node is not None and isinstance(node.op, Conv2D) and self.kernel(node) == (1, 1)
-
-    def side(self, node: Node, dims: int) -> int:
-        """The side of a square kernel, or the rows of one for signals. Refuses what no space has."""
-        op = node.op
-        assert isinstance(op, Conv2D | DepthwiseConv2D)
-        rows, cols = self.kernel(node)
-        if (rows != cols if dims == 2 else cols != 1) or rows % 2 == 0:
-            raise self.refuse(node, f"a kernel of {rows}x{cols}, and a space has square odd ones")
-        if op.dilation != (1, 1):
-            raise self.refuse(node, f"dilation {op.dilation}, which a space does not have")
-        if op.stride[0] != op.stride[1] and dims == 2:
-            raise self.refuse(node, f"stride {op.stride}, and a space has equal ones")
-        before, after = (self.graph.tensors[n].shape[1] for n in (node.inputs[0], node.outputs[0]))
-        if after != -(-before // op.stride[0]):
-            raise self.refuse(node, "it is not padded, and a space pads all convolutions")
-        return rows
-
-    def active(self, node: Node) -> None:
-        """Notes a ReLU, refuses a layer without any."""
-        activation = node.op.activation  # type: ignore[attr-defined]
-        if activation is Activation.RELU:
-            self.notes.append("ReLU becomes ReLU6")
-        elif activation is not Activation.RELU6:
-            raise self.refuse(node, f"activation {activation.value} where the space has ReLU6")
 
 
 def read_existing(graph: Graph, where: str) -> Existing:
     """Read ``graph`` (int8, after the passes). Raises UnsupportedModel, naming the operator that no space has."""
-    reader = _Reader(graph, where)
-    shape = graph.tensors[reader.at].shape
-    if len(graph.inputs) != 1 or len(shape) != 4:
-        raise UnsupportedModel(f"{where}: a network with one input of rows, columns and channels is needed")
-    dims = 1 if shape[2] == 1 else 2
+    reader = Reader(graph, where)
+    scale, offset = _entrance(reader)
+    rows, cols = reader.map(reader.at)
+    channels = reader.channels(reader.at)
     stem = reader.only(reader.at)
-    if stem is None or not isinstance(stem.op, Conv2D):
+    if stem is None or not _is_stem(reader, stem):
         raise reader.refuse(stem, "a network begins with a convolution")
-    reader.side(stem, dims)
+    kernel, stride = reader.first(stem)
     reader.active(stem)
     reader.at = stem.outputs[0]
-    blocks: list[Block] = []
-    while not _pools(reader):
-        node = next(iter(reader.readers(reader.at)), None)
-        if reader.pointwise(node) and node is not None and _pooled(reader, node.outputs[0]):
-            break
-        blocks.append(_block(reader, dims))
-    head = None
-    if not _pools(reader):
-        head = reader.only(reader.at)
-        assert head is not None
-        reader.active(head)
-        reader.at = head.outputs[0]
+    blocks, head = _blocks(reader)
     if not blocks:
         raise reader.refuse(stem, "there is no block after it")
-    rows, cols, channels = shape[1:]
-    classifier = _classifier(reader)
+    if any(stage[0].kind == "mbconv" and stage[0].skip for stage in grouped(blocks)):
+        reader.notes.append("the first inverted residual of a stage has no sum")
+    classifier = _classifier(reader, head)
+    if head is not None and head is not classifier:
+        reader.active(head)
     return Existing(
-        graph, (rows, cols, channels), dims, stem, tuple(blocks), head, classifier, tuple(dict.fromkeys(reader.notes))
+        graph=graph,
+        input_shape=(rows, cols, channels),
+        dims=reader.dims,
+        turned=reader.turned,
+        scale=scale,
+        offset=offset,
+        stem=stem,
+        stem_kernel=kernel,
+        stem_stride=stride,
+        blocks=tuple(blocks),
+        head=None if head is classifier else head,
+        classifier=classifier,
+        notes=tuple(dict.fromkeys(reader.notes)),
     )
 
 
-def _pooled(reader: _Reader, tensor: str) -> bool:
+def _entrance(reader: Reader) -> tuple[Floats, Floats]:
+    """Goes on to the first convolution's input; what is multiplied with the network's input and then added to it on the
+    way, one number or one for each channel (Keras's ``Rescaling`` and ``Normalization``)."""
+    scale, offset = np.ones(1, np.float32), np.zeros(1, np.float32)
+    if len(reader.graph.inputs) != 1:
+        raise UnsupportedModel(f"{reader.where}: {len(reader.graph.inputs)} inputs; a space has one")
+    node = reader.only(reader.at)
+    while node is not None and isinstance(node.op, Reshape | Mul | Add | Sub):
+        if not isinstance(node.op, Reshape):
+            value = _factor(reader, node)
+            scale, offset = (scale * value, offset * value) if isinstance(node.op, Mul) else (scale, offset + value)
+        reader.at = node.outputs[0]
+        node = reader.only(reader.at)
+    shape = reader.graph.tensors[reader.at].shape
+    if len(shape) != 4:
+        raise UnsupportedModel(f"{reader.where}: a network with one input of rows, columns and channels is needed")
+    reader.turned = shape[1] == 1 and shape[2] > 1
+    reader.dims = 1 if 1 in shape[1:3] else 2
+    return scale, offset
+
+
+def _factor(reader: Reader, node: Node) -> Floats:
+    """What an operator before the stem multiplies with, or adds."""
+    constant = reader.graph.tensors[next(name for name in node.inputs if name != reader.at)]
+    channels = reader.channels(reader.at)
+    if (
+        not constant.is_constant
+        or constant.shape[-1:] not in ((), (1,), (channels,))
+        or constant.type.elements > channels
+    ):
+        raise reader.refuse(node, "before the first convolution only constants, one a channel, are understood")
+    if isinstance(node.op, Sub) and node.inputs[0] != reader.at:
+        raise reader.refuse(node, "the input is taken from a constant, which --from does not understand")
+    reader.inactive(node, "an activation before the first convolution")
+    value = (constant.array().astype(np.float32) - constant.type.zero_point) * np.float32(constant.type.scale)
+    return np.asarray(-value if isinstance(node.op, Sub) else value, np.float32).reshape(-1)
+
+
+def _is_stem(reader: Reader, node: Node) -> bool:
+    """A convolution; of one channel it may be written as a depthwise one."""
+    return isinstance(node.op, Conv2D) or (isinstance(node.op, DepthwiseConv2D) and reader.channels(reader.at) == 1)
+
+
+def _blocks(reader: Reader) -> tuple[list[Block], Node | None]:
+    """All blocks, and the last 1x1 convolution where the mean over all positions follows it; ``reader`` is at its
+    output or the last block's."""
+    blocks: list[Block] = []
+    while not _ends(reader):
+        pool = _pooling(reader)
+        if _ends(reader):
+            reader.notes.append("pooling after the last block is left out")
+            break
+        node = next(iter(reader.readers(reader.at)), None)
+        if not pool and reader.pointwise(node) and node is not None and _pooled(reader, node.outputs[0]):
+            reader.at = node.outputs[0]
+            return blocks, node
+        block = _block(reader)
+        if pool and block.stride > 1:
+            raise reader.refuse(node, "a stride after a pooling; a stage of a space has one of them")
+        blocks.append(replace(block, pool=pool[0], stride=pool[1]) if pool else block)
+    return blocks, None
+
+
+def _pooling(reader: Reader) -> tuple[str, int] | None:
+    """Kind and stride of a pooling that follows, after which ``reader`` is then."""
+    node = reader.only(reader.at)
+    if node is None or not isinstance(node.op, MaxPool2D | AveragePool2D):
+        return None
+    stride = reader.pool(node)
+    reader.at = node.outputs[0]
+    return ("max" if isinstance(node.op, MaxPool2D) else "average"), stride
+
+
+def _pooled(reader: Reader, tensor: str) -> bool:
     """Whether all that reads the tensor is a mean over all its positions."""
     node = reader.only(tensor)
+    if node is not None and isinstance(node.op, Reshape) and reader.turned:
+        tensor = node.outputs[0]
+        node = reader.only(tensor)
     if node is None:
         return False
     if isinstance(node.op, Mean):
@@ -164,44 +203,100 @@ def _pooled(reader: _Reader, tensor: str) -> bool:
     return isinstance(node.op, AveragePool2D) and node.op.size == (rows, cols)
 
 
-def _pools(reader: _Reader) -> bool:
-    return _pooled(reader, reader.at)
+def _ends(reader: Reader) -> bool:
+    """Whether no block comes any more: a mean over all positions follows, or the map is taken as a vector."""
+    node = reader.only(reader.at)
+    flat = node is not None and (
+        isinstance(node.op, FullyConnected)
+        or (isinstance(node.op, Reshape) and len(reader.graph.tensors[node.outputs[0]].shape) == 2)
+    )
+    return flat or _pooled(reader, reader.at)
 
 
-def _classifier(reader: _Reader) -> Node:
+def _classifier(reader: Reader, head: Node | None) -> Node | None:
+    """The dense layer after the mean, or the 1x1 convolution before it; None where a dense layer after a mean has to
+    take the place of what there is."""
+    width = reader.channels(reader.at)
     node = reader.only(reader.at)
     while node is not None and isinstance(node.op, Mean | AveragePool2D | Reshape):
         reader.at = node.outputs[0]
         node = reader.only(reader.at)
-    if node is None or not (isinstance(node.op, FullyConnected) or reader.pointwise(node)):
+    if head is not None and (node is None or node.op.kind in _ENDS):
+        if head.op.activation is not Activation.NONE:  # type: ignore[attr-defined]
+            reader.notes.append("the activation of the class scores is left out")
+        return head
+    dense: list[Node] = []
+    while node is not None and (isinstance(node.op, FullyConnected | Reshape) or reader.pointwise(node)):
+        dense += [] if isinstance(node.op, Reshape) else [node]
+        reader.at = node.outputs[0]
+        node = reader.only(reader.at)
+    if not dense:
         raise reader.refuse(node, "one dense layer is needed after the mean over all positions")
-    for following in reader.readers(node.outputs[0]):
-        if following.op.kind not in ("softmax", "log_softmax", "reshape", "logistic"):
-            raise reader.refuse(following, "one dense layer is the last of a space")
-    return node
+    if node is not None and node.op.kind not in _ENDS:
+        raise reader.refuse(node, "dense layers are the last of a space")
+    taken = reader.graph.tensors[dense[0].inputs[1]].shape[-1]
+    if len(dense) == 1 and taken == width:
+        return dense[0]
+    reader.notes.append("the dense layers become a mean over all positions and one dense layer, trained anew")
+    return None
 
 
-def _block(reader: _Reader, dims: int) -> Block:
+def _block(reader: Reader) -> Block:
     """The block that begins at the current tensor."""
-    node = next((n for n in reader.readers(reader.at) if isinstance(n.op, Conv2D | DepthwiseConv2D)), None)
-    if node is None:
-        raise reader.refuse(next(iter(reader.readers(reader.at)), None), "no block of a search space has it here")
-    following = reader.only(node.outputs[0])
+    found = reader.readers(reader.at)
+    convolutions = [n for n in found if isinstance(n.op, Conv2D | DepthwiseConv2D)]
+    if not convolutions:
+        raise reader.refuse(next(iter(found), None), "no block of a search space has it here")
+    # A shortcut's convolution may come before the two that it is added to.
+    node = next((n for n in convolutions if _leads_on(reader, n)), convolutions[0])
     if isinstance(node.op, DepthwiseConv2D):
-        return _inverted(reader, None, node, dims)
+        return _inverted(reader, None, node)
+    following = reader.only(node.outputs[0])
     if reader.pointwise(node) and following is not None and isinstance(following.op, DepthwiseConv2D):
-        reader.active(node)
-        return _inverted(reader, node, following, dims)
-    return _residual(reader, node, dims)
+        if not _gets_activated(reader, following):
+            reader.active(node)
+            return _inverted(reader, node, following)
+    elif following is not None and isinstance(following.op, Conv2D):
+        total = reader.only(following.outputs[0])
+        if total is not None and isinstance(total.op, Add):
+            return _residual(reader, node, following, total)
+    return _plain(reader, node, found)
 
 
-def _inverted(reader: _Reader, expand: Node | None, spatial: Node, dims: int) -> Block:
+def _leads_on(reader: Reader, node: Node) -> bool:
+    following = reader.only(node.outputs[0])
+    return following is not None and isinstance(following.op, Conv2D | DepthwiseConv2D)
+
+
+def _gets_activated(reader: Reader, spatial: Node) -> bool:
+    """Whether a depthwise separable convolution begins here, not the middle of an inverted residual."""
+    project = reader.only(spatial.outputs[0])
+    return project is not None and isinstance(project.op, Conv2D) and project.op.activation is not Activation.NONE
+
+
+def _plain(reader: Reader, node: Node, found: Sequence[Node]) -> Block:
+    """One convolution; without an activation a projection as of an inverted residual, whose depthwise convolution
+    leaves what is positive as it is."""
+    if len(found) > 1:
+        raise reader.refuse(node, "what it reads is read elsewhere too, as no block of a space has it")
+    assert isinstance(node.op, Conv2D)
+    kernel, stride, before = reader.side(node), reader.step(node), reader.makers[reader.at].op
+    linear = node.op.activation is Activation.NONE
+    if linear and reader.pointwise(node) and stride == 1 and getattr(before, "activation", None) in _ACTIVE:
+        reader.at = node.outputs[0]
+        return Block("mbconv", reader.width(node), 1, 1, (None, node), reader.at)
+    reader.active(node)
+    reader.at = node.outputs[0]
+    return Block("conv", reader.width(node), stride, kernel, (node,), reader.at)
+
+
+def _inverted(reader: Reader, expand: Node | None, spatial: Node) -> Block:
     """Depthwise convolution, perhaps squeeze-and-excite, projection; a sum where the input comes again."""
     op, start = spatial.op, reader.at
     assert isinstance(op, DepthwiseConv2D)
     if op.multiplier != 1:
         raise reader.refuse(spatial, f"depth multiplier {op.multiplier}, and a space has 1")
-    kernel = reader.side(spatial, dims)
+    kernel = reader.side(spatial)
     reader.active(spatial)
     gates, after = _squeeze(reader, spatial.outputs[0])
     project = reader.only(after)
@@ -212,24 +307,23 @@ def _inverted(reader: _Reader, expand: Node | None, spatial: Node, dims: int) ->
     if factor > MOST_EXPANSION:
         raise reader.refuse(expand, f"expansion {factor}, and a space has at most {MOST_EXPANSION}")
     nodes: list[Node | None] = [*([expand] if expand is not None else []), spatial, *gates, project]
-    block = Block("mbconv", reader.width(project), op.stride[0], kernel, tuple(nodes), factor, bool(gates))
-    reader.at = project.outputs[0]
+    reader.at, width, stride = project.outputs[0], reader.width(project), reader.step(spatial)
+    block = Block("mbconv", width, stride, kernel, tuple(nodes), reader.at, factor, bool(gates))
     if expand is not None and reader.width(spatial) == taken:
         raise reader.refuse(expand, "an expansion to as many channels as there are, which a space leaves out")
     assert isinstance(project.op, Conv2D)
     if project.op.activation is not Activation.NONE:
-        if expand is not None:
-            raise reader.refuse(project, "an activation after the projection of an inverted residual")
         reader.active(project)
         return replace(block, kind="dsconv")
     total = reader.only(reader.at)
     if total is not None and isinstance(total.op, Add) and start in total.inputs:
+        reader.inactive(total, "an activation after the sum of an inverted residual")
         reader.at = total.outputs[0]
-        return replace(block, skip=True)
+        return replace(block, skip=True, output=reader.at)
     return block
 
 
-def _squeeze(reader: _Reader, tensor: str) -> tuple[list[Node], str]:
+def _squeeze(reader: Reader, tensor: str) -> tuple[list[Node], str]:
     """The two layers of a squeeze-and-excite on ``tensor``, and the tensor after it; nothing where there is none."""
     found = reader.readers(tensor)
     scale = next((n for n in found if isinstance(n.op, Mul)), None)
@@ -249,30 +343,25 @@ def _squeeze(reader: _Reader, tensor: str) -> tuple[list[Node], str]:
     return layers, scale.outputs[0]
 
 
-def _residual(reader: _Reader, first: Node, dims: int) -> Block:
+def _residual(reader: Reader, first: Node, second: Node, total: Node) -> Block:
     """Two convolutions and a shortcut."""
-    start, second = reader.at, reader.only(first.outputs[0])
-    if second is None or not isinstance(second.op, Conv2D):
-        raise reader.refuse(first, "a convolution that belongs to no block of a space")
-    total = reader.only(second.outputs[0])
-    if total is None or not isinstance(total.op, Add):
-        raise reader.refuse(first, "two convolutions in a row without a shortcut are no block of a space")
+    start = reader.at
     other = next(name for name in total.inputs if name != second.outputs[0])
     shortcut = reader.makers.get(other) if other != start else None
     if shortcut is not None and not (reader.pointwise(shortcut) and shortcut.inputs[0] == start):
         raise reader.refuse(shortcut, "a shortcut is the input or a 1x1 convolution of it")
-    kernel = reader.side(first, dims)
-    if reader.side(second, dims) != kernel:
-        raise reader.refuse(second, "two kernels of one block differ")
+    kernel = reader.side(first)
+    if reader.side(second) != kernel or reader.step(second) != 1:
+        raise reader.refuse(second, "kernels of one block differ, or its second has a stride")
     reader.active(first)
+    reader.inactive(second, "an activation before the sum of a block")
     reader.active(total)
-    assert isinstance(first.op, Conv2D)
     reader.at = total.outputs[0]
-    width = reader.width(second)
-    return Block("residual", width, first.op.stride[0], kernel, (first, second, shortcut), skip=shortcut is None)
+    nodes = (first, second, shortcut)
+    return Block("residual", reader.width(second), reader.step(first), kernel, nodes, reader.at, skip=shortcut is None)
 
 
-def grouped(blocks: Sequence[Block], dims: int) -> list[list[Block]]:
+def grouped(blocks: Sequence[Block]) -> list[list[Block]]:
     """Stages: blocks of one kind and width, the first with the stride.
 
     A space adds the input in every inverted residual but the first of a stage, and in every ResNet block.
@@ -281,7 +370,7 @@ def grouped(blocks: Sequence[Block], dims: int) -> list[list[Block]]:
     for block in blocks:
         last = stages[-1][-1] if stages else None
         alike = last is not None and (last.kind, last.width) == (block.kind, block.width) and block.stride == 1
-        if alike and (block.skip or block.kind == "dsconv"):
+        if alike and (block.skip or block.kind in ("dsconv", "conv")):
             stages[-1].append(block)
         else:
             stages.append([block])

@@ -25,6 +25,8 @@ _SHAPE_KINDS = {
     "add": "add",
     "mul": "mul",
     "mean": "mean",
+    "max": "max_pool2d",
+    "average": "average_pool2d",
 }
 MOST_CALLS = 20_000
 """Kernel calls that are remembered."""
@@ -107,7 +109,8 @@ def network_shape(architecture: Architecture) -> NetworkShape:
             kind = "fully_connected"
             vectors.add(layer.name)
         channels = layer.shape[2] if kind in ("conv2d", "fully_connected") else 0
-        layers.append(LayerShape(kind, inputs, channels, layer.kernel, layer.stride))
+        padding = "valid" if kind.endswith("pool2d") else "same"
+        layers.append(LayerShape(kind, inputs, channels, layer.kernel, layer.stride, padding))
         if layer.activation == "sigmoid":
             layers.append(LayerShape("logistic", (len(layers) - 1,)))
         index[layer.name] = len(layers) - 1

@@ -39,6 +39,9 @@ def _apply(keras: Any, layer: Layer, inputs: list[Any]) -> Any:
     elif layer.kind == "depthwise":
         # Keras takes equal strides only; along the single column of a signal the second makes no difference.
         x = layers.DepthwiseConv2D(layer.kernel, **{**common, "strides": layer.stride[0]})(inputs[0])
+    elif layer.kind in ("max", "average"):
+        pooling = layers.MaxPooling2D if layer.kind == "max" else layers.AveragePooling2D
+        x = pooling(layer.kernel, layer.stride, name=name)(inputs[0])
     elif layer.kind == "mean":
         x = layers.GlobalAveragePooling2D(keepdims=layer.name != "pool", name=name)(inputs[0])
     elif layer.kind == "dense":

@@ -14,11 +14,13 @@ import numpy as np
 from tinyforge.ir.graph import Graph, Node, Tensor
 from tinyforge.ir.types import Array, DType, Quant, TensorType
 from tinyforge.ops.add import Add
+from tinyforge.ops.average_pool2d import AveragePool2D
 from tinyforge.ops.base import Activation, Op
 from tinyforge.ops.conv2d import Conv2D
 from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyforge.ops.fully_connected import FullyConnected
 from tinyforge.ops.logistic import Logistic
+from tinyforge.ops.max_pool2d import MaxPool2D
 from tinyforge.ops.mean import Mean
 from tinyforge.ops.mul import Mul
 from tinyforge.search.architecture import Architecture, Layer
@@ -27,6 +29,7 @@ INPUT_QUANT = (1 / 255, -128)
 RELU6_QUANT = (6 / 255, -128)
 LINEAR_QUANT = (0.1, 3)
 SIGMOID_QUANT = (1 / 256, -128)
+_POOLS = {"max": MaxPool2D, "average": AveragePool2D}
 
 
 @lru_cache(maxsize=4096)
@@ -78,6 +81,10 @@ class _Grower:
         whole = (1, *layer.shape)
         if layer.kind in ("conv", "depthwise"):
             self._convolution(layer, clamp, quant)
+        elif layer.kind in _POOLS:
+            pooling = _POOLS[layer.kind](layer.kernel, layer.stride, (0, 0, 0, 0), clamp)
+            source = self.tensors[layer.inputs[0]].type
+            self._node(layer.name, pooling, layer.inputs, whole, (source.scale, source.zero_point))
         elif layer.kind == "add":
             self._node(layer.name, Add(clamp), layer.inputs, whole, quant)
         elif layer.kind == "mul":

@@ -30,6 +30,8 @@ def load_data(source: str, test: str | None = None) -> RawData:
         raise UsageError(
             f"{test}: samples of {held.train.x.shape[1:]}, those of {source} have {found.train.x.shape[1:]}"
         )
+    if held.train.x.dtype != found.train.x.dtype:
+        raise UsageError(f"{test} holds {held.train.x.dtype} samples, {source} {found.train.x.dtype}")
     return RawData(found.name, found.kind, found.train, held.train, found.classes, found.front_end)
 
 
@@ -149,11 +151,12 @@ def _samples(arrays: Mapping[str, Array], x_name: str, y_name: str, path: Path) 
 
 
 def _four_axes(x: Array, name: str) -> Array:
-    """Images and spectrograms get a channel axis, signals (steps, channels) one column."""
+    """Images and spectrograms get a channel axis, signals (steps, channels) one column. int8 stays as it is: features
+    that were quantised already."""
     made = x
     if x.ndim == 3:
         made = x[..., None] if x.dtype == np.uint8 or name == "logmel" else x[:, :, None, :]
-    return made if made.dtype == np.uint8 else made.astype(np.float32)
+    return made if made.dtype in (np.uint8, np.int8) else made.astype(np.float32)
 
 
 def _kind(arrays: Mapping[str, Array], x: Array) -> str:

@@ -16,7 +16,8 @@ import numpy as np
 
 from tinyforge.errors import UsageError
 
-BLOCKS = ("mbconv", "dsconv", "residual")
+BLOCKS = ("mbconv", "dsconv", "residual", "conv")
+POOLS = ("max", "average")
 RESOLUTION, CHANNELS, STEM, HEAD = "resolution", "channels", "stem.width", "head.width"
 
 
@@ -30,10 +31,10 @@ class Gene:
 
 @dataclass(frozen=True, slots=True)
 class StemSpace:
-    """The first convolution: kernel side, stride, output channels to choose from."""
+    """The first convolution. kernel, stride: (rows, columns), even ones too. widths: output channels to choose from."""
 
-    kernel: int
-    stride: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
     widths: tuple[int, ...]
 
 
@@ -41,9 +42,11 @@ class StemSpace:
 class StageSpace:
     """Blocks of one width; the first has the stride.
 
-    block: ``mbconv`` (1x1 expansion, depthwise, 1x1 projection, residual), ``dsconv`` (depthwise, 1x1, both with ReLU6)
-    or ``residual`` (two k x k convolutions and a shortcut). expands: of mbconv only; 1 leaves the expansion out.
-    squeeze: 1 where a squeeze-and-excite may stand before the projection of mbconv.
+    block: ``mbconv`` (1x1 expansion, depthwise, 1x1 projection, residual), ``dsconv`` (depthwise, 1x1, both with
+    ReLU6), ``residual`` (two k x k convolutions and a shortcut) or ``conv`` (one k x k convolution with ReLU6).
+    expands: of mbconv only; 1 leaves the expansion out. squeeze: 1 where a squeeze-and-excite may stand before the
+    projection of mbconv. pool: of ``POOLS``: the stride is that of a pooling before the first block, of windows of its
+    size; empty where it is the first block's own.
     """
 
     block: str
@@ -53,10 +56,20 @@ class StageSpace:
     kernels: tuple[int, ...]
     expands: tuple[int, ...] = (1,)
     squeeze: tuple[int, ...] = (0,)
+    pool: str = ""
 
     @property
     def most_blocks(self) -> int:
         return self.depths[-1]
+
+    def block_stride(self, index: int) -> int:
+        """Of the block ``index`` itself."""
+        return self.stride if index == 0 and not self.pool else 1
+
+
+def sides(value: int, dims: int) -> tuple[int, int]:
+    """A kernel side or stride along rows and columns; signals (``dims`` 1) have one column."""
+    return (value, value) if dims == 2 else (value, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,10 @@ class SearchSpace:
     stem: StemSpace
     stages: tuple[StageSpace, ...]
     head: tuple[int, ...]
+
+    def sides(self, value: int) -> tuple[int, int]:
+        """A kernel side or stride along rows and columns; signals have one column."""
+        return sides(value, self.dims)
 
     @property
     def genes(self) -> tuple[Gene, ...]:

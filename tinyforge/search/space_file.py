@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tinyforge.errors import UsageError
-from tinyforge.search.space import BLOCKS, SearchSpace, StageSpace, StemSpace
+from tinyforge.search.space import BLOCKS, POOLS, SearchSpace, StageSpace, StemSpace, sides
 from tinyforge.target.fields import Fields
 
 if sys.version_info >= (3, 11):
@@ -48,25 +48,28 @@ def space_text(space: SearchSpace) -> str:
     lines = [f"name = {json.dumps(space.name)}", f"title = {json.dumps(space.title)}", f"dims = {space.dims}"]
     lines += [f"{key} = {list(getattr(space, key))}" for key in ("resolutions", "channels") if getattr(space, key)]
     stem = space.stem
-    lines += ["", "[stem]", f"kernel = {stem.kernel}", f"stride = {stem.stride}", f"widths = {list(stem.widths)}"]
+    pairs = [f"{key} = {_sides_text(getattr(stem, key), space.dims)}" for key in ("kernel", "stride")]
+    lines += ["", "[stem]", *pairs, f"widths = {list(stem.widths)}"]
     lines += ["", "[head]", f"widths = {list(space.head)}"]
     for stage in space.stages:
         keys = ("widths", "depths", "kernels") + (("expands", "squeeze") if stage.block == "mbconv" else ())
         lines += ["", "[[stages]]", f'block = "{stage.block}"', f"stride = {stage.stride}"]
+        lines += [f'pool = "{stage.pool}"'] if stage.pool else []
         lines += [f"{key} = {list(getattr(stage, key))}" for key in keys]
     return "\n".join([*lines, ""])
 
 
 def _space(fields: Fields) -> SearchSpace:
     stem, head = fields.table("stem"), fields.table("head")
+    dims = fields.integer("dims", 2, 1, 2)
     space = SearchSpace(
         name=fields.text("name"),
         title=fields.text("title"),
-        dims=fields.integer("dims", 2, 1, 2),
+        dims=dims,
         resolutions=_choices(fields, "resolutions", 4, 1024, optional=True),
         channels=_choices(fields, "channels", 1, 512, optional=True),
         stem=StemSpace(
-            stem.integer("kernel", 3, 1, 15), stem.integer("stride", 1, 1, 4), _choices(stem, "widths", 1, 1024)
+            _sides(stem, "kernel", 3, 15, dims), _sides(stem, "stride", 1, 4, dims), _choices(stem, "widths", 1, 1024)
         ),
         stages=tuple(_stage(table) for table in fields.tables("stages")),
         head=_choices(head, "widths", 0, 4096),
@@ -88,11 +91,31 @@ def _stage(fields: Fields) -> StageSpace:
         kernels=_choices(fields, "kernels", 1, 15),
         expands=_choices(fields, "expands", 1, 12) if block == "mbconv" else (1,),
         squeeze=_choices(fields, "squeeze", 0, 1, optional=True) or (0,) if block == "mbconv" else (0,),
+        pool=fields.text("pool", "", ("", *POOLS)),
     )
     fields.finish()
     if any(k % 2 == 0 for k in stage.kernels):
         fields.fail("kernels", f"{list(stage.kernels)}: kernels are odd, so that they have a centre")
+    if stage.pool and stage.stride == 1:
+        fields.fail("pool", "pooling needs a stride of 2 or more, which is the side of its windows too")
     return stage
+
+
+def _sides(fields: Fields, key: str, default: int, high: int, dims: int) -> tuple[int, int]:
+    """One number for rows and columns, or a list of both."""
+    value = fields.value(key, (int, list), default)
+    if isinstance(value, int):
+        value = sides(value, dims)
+    if len(value) != 2 or any(not isinstance(v, int) or isinstance(v, bool) or not 1 <= v <= high for v in value):
+        fields.fail(key, f"{value!r} is neither one number nor two in 1..{high}, for rows and columns")
+    rows, cols = value
+    if dims == 1 and cols != 1:
+        fields.fail(key, f"{value!r}: signals have one column; give one number")
+    return rows, cols
+
+
+def _sides_text(pair: tuple[int, int], dims: int) -> str:
+    return str(pair[0] if pair == sides(pair[0], dims) else list(pair))
 
 
 def _choices(fields: Fields, key: str, low: int, high: int, optional: bool = False) -> tuple[int, ...]:

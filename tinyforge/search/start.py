@@ -59,12 +59,20 @@ def read_start(path: Path, data: Dataset) -> Start:
         low, high = _input_range(graph)
     found = read_existing(graph, path.name)
     space, itself = space_around(found, path.stem, data.shape, data.kind)
+    scale, offset = _stored(data, graph, (low, high), path.suffix == ".tflite")
+    return Start(found, space, itself, scale * found.scale, offset * found.scale + found.offset)
+
+
+def _stored(data: Dataset, graph: Graph, bounds: tuple[float, float], quantised: bool) -> tuple[Floats, Floats]:
+    """What the data's scaled samples are multiplied with, and what is added then, to be the numbers the model takes."""
     if data.kind == "image":
-        return Start(found, space, itself, np.asarray([high - low], np.float32), np.asarray([low], np.float32))
-    # What is no image is given to a model as it is stored.
-    return Start(
-        found, space, itself, np.asarray(data.scaling.std, np.float32), np.asarray(data.scaling.mean, np.float32)
-    )
+        low, high = bounds
+        return np.asarray([high - low], np.float32), np.asarray([low], np.float32)
+    std, mean = np.asarray(data.scaling.std, np.float32), np.asarray(data.scaling.mean, np.float32)
+    if not quantised or data.train.x.dtype != np.int8:
+        return std, mean  # a model is given them as they are stored
+    source = graph.tensors[graph.inputs[0]].type
+    return std * np.float32(source.scale), (mean - source.zero_point) * np.float32(source.scale)
 
 
 def _input_range(graph: Graph) -> tuple[float, float]:
@@ -81,14 +89,20 @@ def _from_keras(path: Path, data: Dataset) -> tuple[Graph, tuple[float, float]]:
     except Exception as error:
         raise ModelError(f"{path} cannot be read as a Keras model: {str(error).splitlines()[0]}") from error
     shape = model.input_shape
-    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:]:
+    if not isinstance(shape, tuple) or len(shape) not in (3, 4) or None in shape[1:]:
         raise UsageError(f"{path}: one input of fixed rows, columns and channels is needed, this takes {shape}")
     ranges = RANGES if data.kind == "image" else ((0.0, 255.0),)
-    held, wanted = resized(data.validation.x, shape[1:]), data.validation.y
+    held, wanted = _shaped(data.validation.x, shape), data.validation.y
     scores = [accuracy(model, _in_range(held, r), wanted) for r in ranges]
     chosen = ranges[int(np.argmax(scores))]
-    samples = _in_range(resized(data.train.take(_some(len(data.train))).x, shape[1:]), chosen)
+    samples = _in_range(_shaped(data.train.take(_some(len(data.train))).x, shape), chosen)
     return optimise(_imported(int8_content(model, samples)), "int8"), chosen
+
+
+def _shaped(x: Array, shape: Sequence[int]) -> Array:
+    """Samples as the model takes them: signals (n, steps, channels), others (n, rows, columns, channels)."""
+    size = shape[1:] if len(shape) == 4 else (shape[1], 1, shape[2])
+    return resized(x, size).reshape(-1, *shape[1:])
 
 
 def _some(count: int) -> Array:

@@ -8,7 +8,7 @@ next batch comes when it is finished, so the result does not depend on how many 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from tinyforge.errors import DoesNotFit
@@ -113,9 +113,13 @@ class Study:
         return self._of(self.states.COMPLETE, self.states.PRUNED)
 
     def _recover(self, peers: Peers) -> None:
-        """Trials whose process died wait again."""
+        """Trials whose process died wait again; what it had judged stays judged."""
         for trial in self._of(self.states.RUNNING):
-            if not peers.alive(str(trial.user_attrs.get(WORKER, ""))):
+            if peers.alive(str(trial.user_attrs.get(WORKER, ""))):
+                continue
+            if OUTCOME in trial.user_attrs:
+                self._tell(trial.number, trial.user_attrs[OUTCOME])
+            else:
                 self.study.tell(trial.number, state=self.states.FAIL)
         failed = self._of(self.states.FAIL)
         if not failed:
@@ -170,12 +174,16 @@ class Study:
 
     def _finish(self, trial: Any, judgement: Judgement) -> None:
         broken = violations(judgement.cost, self.limits)
-        outcome = {"cost": judgement.cost.as_json(), "broken": broken, "accuracy": judgement.accuracy}
-        trial.set_user_attr(OUTCOME, outcome)
         for name, value in constraint_values(self.limits, broken).items():
             trial.set_constraint(name, value)
-        values = objective_values(self.plan, judgement.cost, judgement.accuracy)
-        self.study.tell(trial, values, skip_if_finished=True)
+        outcome = {"cost": judgement.cost.as_json(), "broken": broken, "accuracy": judgement.accuracy}
+        # From here on the candidate is judged, whether or not this process lives to finish the trial.
+        trial.set_user_attr(OUTCOME, outcome)
+        self._tell(trial.number, outcome)
+
+    def _tell(self, number: int, outcome: Mapping[str, Any]) -> None:
+        values = objective_values(self.plan, Cost(**outcome["cost"]), outcome["accuracy"])
+        self.study.tell(number, values, skip_if_finished=True)
 
     def _done(self) -> bool:
         """Whether enough are judged, or nothing new is found any more."""

@@ -16,10 +16,19 @@ from typing import Any
 import numpy as np
 
 from tinyforge.ir.types import Array
-from tinyforge.search.architecture import SQUEEZE, Architecture, Layer, all_layers, block_kernel, classifier_name
+from tinyforge.search.architecture import (
+    ONE,
+    SQUEEZE,
+    Architecture,
+    Layer,
+    Sides,
+    all_layers,
+    block_kernel,
+    classifier_name,
+)
 from tinyforge.search.backend import tensorflow
 from tinyforge.search.fake_quant import FakeQuant
-from tinyforge.search.space import CHANNELS, HEAD, RESOLUTION, STEM, SearchSpace
+from tinyforge.search.space import CHANNELS, HEAD, RESOLUTION, STEM, SearchSpace, StageSpace
 
 EPSILON = 1e-3
 """Of batch normalisation, as in Keras."""
@@ -119,6 +128,7 @@ class Supernet:
         self._rounded(run, "input")
         self._conv(run, "stem", self._gene(code, STEM), self.space.stem.kernel, self.space.stem.stride)
         for i, stage in enumerate(self.space.stages):
+            self._pool(run, stage)
             for j in range(stage.most_blocks):
                 run.x = self._when(run, f"stage{i}.depth", j, partial(self._block, i=i, j=j))
         classify, direct = (partial(self._classify, name=classifier_name(head)) for head in (1, 0))
@@ -154,8 +164,21 @@ class Supernet:
             run.x = self.tf.image.resize(run.x, self.tf.cast(self.tf.maximum(sizes, 1.0), self.tf.int32))
 
     def _head(self, run: _Pass) -> _Pass:
-        self._conv(run, "head", self._gene(run.code, HEAD), 1, 1)
+        self._conv(run, "head", self._gene(run.code, HEAD))
         return run
+
+    def _pool(self, run: _Pass, stage: StageSpace) -> None:
+        """As in ``architecture``: windows that are not whole are left out, and a smaller map is one window."""
+        if not stage.pool:
+            return
+        size = self.space.sides(stage.stride)
+        rows, cols = (self._whole(self.tf.shape(run.x)[1 + axis], side) for axis, side in enumerate(size))
+        pooled = self.tf.nn.max_pool2d if stage.pool == "max" else self.tf.nn.avg_pool2d
+        run.x = pooled(run.x[:, :rows, :cols], size, size, "SAME")
+
+    def _whole(self, length: Any, side: int) -> Any:
+        """The part of ``length`` that whole windows cover; all of it where it is shorter than one."""
+        return self.tf.where(length < side, length, length - length % side)
 
     def _classify(self, run: _Pass, name: str) -> Any:
         features = self.tf.reduce_mean(run.x, (1, 2))
@@ -164,10 +187,13 @@ class Supernet:
 
     def _block(self, run: _Pass, i: int, j: int) -> Any:
         stage, name = self.space.stages[i], f"stage{i}.{j}"
-        stride = stage.stride if j == 0 else 1
-        kernel, before = self._kernel(run.code, name, stride), run.x
+        stride, width = self.space.sides(stage.block_stride(j)), self._gene(run.code, f"stage{i}.width")
+        kernel, before = self._kernel(run.code, name, stage.block_stride(j)), run.x
         if stage.block == "residual":
-            return self._residual(run, name, self._gene(run.code, f"stage{i}.width"), kernel, stride)
+            return self._residual(run, name, width, kernel, stride)
+        if stage.block == "conv":
+            self._conv(run, f"{name}.conv", width, kernel, stride)
+            return run.x
         expanded, direct = (partial(self._spatial, i=i, j=j, kernel=kernel, expanded=e) for e in (True, False))
         run.x = self._when(run, f"{name}.expand", 1, expanded, direct)
         if stage.block == "mbconv" and j > 0:
@@ -180,27 +206,30 @@ class Supernet:
         stage, name = self.space.stages[i], f"stage{i}.{j}"
         if expanded:
             hidden = self.tf.shape(run.x)[3] * self._gene(run.code, f"{name}.expand")
-            self._conv(run, f"{name}.expand", hidden, 1, 1)
+            self._conv(run, f"{name}.expand", hidden)
         spatial, prefix = ("spatial", "") if expanded else ("direct", "direct_")
-        self._depthwise(run, f"{name}.{spatial}", kernel, stage.stride if j == 0 else 1)
+        self._depthwise(run, f"{name}.{spatial}", kernel, stage.block_stride(j))
         run.x = self._when(run, f"stage{i}.squeeze", 0, partial(self._squeeze, name=f"{name}.{prefix}squeeze"))
         activation = "relu6" if stage.block == "dsconv" else ""
-        self._conv(run, f"{name}.{prefix}project", self._gene(run.code, f"stage{i}.width"), 1, 1, activation)
+        self._conv(run, f"{name}.{prefix}project", self._gene(run.code, f"stage{i}.width"), activation=activation)
         return run.x
 
-    def _kernel(self, code: Any, name: str, stride: int) -> Any:
+    def _kernel(self, code: Any, name: str, stride: int) -> tuple[Any, Any]:
+        """Rows and columns of a block's kernel."""
         value = self._gene(code, f"{name}.kernel")
         if isinstance(value, int):
-            return block_kernel(value, stride)
-        return self.tf.maximum(value, 3) if stride > 1 else value
+            value = block_kernel(value, stride)
+        elif stride > 1:
+            value = self.tf.maximum(value, 3)
+        return self.space.sides(value)
 
-    def _residual(self, run: _Pass, name: str, width: Any, kernel: Any, stride: int) -> Any:
+    def _residual(self, run: _Pass, name: str, width: Any, kernel: tuple[Any, Any], stride: Sides) -> Any:
         before = run.x
         self._conv(run, f"{name}.first", width, kernel, stride)
-        self._conv(run, f"{name}.second", width, kernel, 1, "")
+        self._conv(run, f"{name}.second", width, kernel, activation="")
         shortcut = _Pass(before, run.code, run.mode)
         if name.endswith(".0"):
-            self._conv(shortcut, f"{name}.shortcut", width, 1, stride, "")
+            self._conv(shortcut, f"{name}.shortcut", width, stride=stride, activation="")
         run.x = self.tf.nn.relu6(shortcut.x + run.x)
         self._rounded(run, f"{name}.add")
         return run.x
@@ -216,26 +245,30 @@ class Supernet:
         kernel = self.variables[f"{name}/kernel"][:, :, : self.tf.shape(x)[3], :width]
         return self.tf.nn.conv2d(x, kernel, 1, "SAME") + self.variables[f"{name}/bias"][:width]
 
-    def _centre(self, name: str, kernel: Any) -> Any:
-        """The weights of ``name`` with the centre ``kernel`` x ``kernel`` (x 1 for signals) of their taps."""
+    def _centre(self, name: str, kernel: tuple[Any, Any]) -> Any:
+        """The weights of ``name`` with the centre of their taps, ``kernel`` being its rows and columns."""
         weights = self.variables[f"{name}/kernel"]
-        start = (weights.shape[0] - kernel) // 2
-        rows = weights[start : start + kernel]
-        return rows[:, start : start + kernel] if self.space.dims == 2 else rows
+        top, left = ((weights.shape[axis] - side) // 2 for axis, side in enumerate(kernel))
+        return weights[top : top + kernel[0], left : left + kernel[1]]
 
-    def _conv(self, run: _Pass, name: str, width: Any, kernel: Any, stride: int, activation: str = "relu6") -> None:
+    def _conv(
+        self,
+        run: _Pass,
+        name: str,
+        width: Any,
+        kernel: tuple[Any, Any] = ONE,
+        stride: Sides = ONE,
+        activation: str = "relu6",
+    ) -> None:
         weights = self._centre(name, kernel)[:, :, : self.tf.shape(run.x)[3], :width]
-        run.x = self.tf.nn.conv2d(run.x, self._kernel_of(weights), self._strides(stride), "SAME")
+        run.x = self.tf.nn.conv2d(run.x, self._kernel_of(weights), stride, "SAME")
         self._normalise(run, name, activation)
 
-    def _depthwise(self, run: _Pass, name: str, kernel: Any, stride: int) -> None:
+    def _depthwise(self, run: _Pass, name: str, kernel: tuple[Any, Any], stride: int) -> None:
         weights = self._centre(name, kernel)[:, :, : self.tf.shape(run.x)[3]]
         # Signals have one column, which equal strides leave as it is.
         run.x = self.tf.nn.depthwise_conv2d(run.x, self._kernel_of(weights, -2), (1, stride, stride, 1), "SAME")
         self._normalise(run, name, "relu6")
-
-    def _strides(self, stride: int) -> list[int]:
-        return [1, stride, stride if self.space.dims == 2 else 1, 1]
 
     def _normalise(self, run: _Pass, name: str, activation: str) -> None:
         channels = self.tf.shape(run.x)[3]

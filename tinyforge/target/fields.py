@@ -100,6 +100,10 @@ class Fields:
         except UsageError as error:
             self.fail(key, str(error))
 
+    def value(self, key: str, kinds: tuple[type, ...], default: Any = None) -> Any:
+        """A value of one of the types ``kinds``."""
+        return self._get(key, kinds, default)
+
     def items(self, key: str, default: Sequence[Any] | None = None) -> list[Any]:
         """A list, unchecked inside."""
         return list(self._get(key, (list, tuple), default))
