@@ -224,7 +224,7 @@ def test_what_comes_close_to_a_space_is_noted() -> None:
         "pooling of 3x3 becomes one of windows of its stride, 2",
         "padding becomes TensorFlow's SAME",
         "pooling after the last block is left out",
-        "the dense layers become a mean over all positions and one dense layer, trained anew",
+        "the dense layers become a mean over all positions and one dense layer, fitted anew",
     }
     space, itself = space_around(found, "near", (30, 30, 2), "image")
     network, arrays = starting_weights(found, space, itself, (30, 30, 2), 4, 0)

@@ -143,6 +143,11 @@ def _scale(arrays: dict[str, Array], groups: Groups, factors: Mapping[str, float
                 arrays[f"{name}/{part}"] = arrays[f"{name}/{part}"] / over
 
 
+def keeps_classifier(found: Existing, classes: int) -> bool:
+    """Whether the network's own classifier can be that of ``classes``."""
+    return found.classifier is not None and _width(found, found.classifier) == classes
+
+
 def _paired(found: Existing, network: Architecture) -> Iterator[tuple[Layer, Node | None]]:
     """Layers with weights, each with the operator it was read from; None where it had none (see ``_embed``).
 
@@ -152,14 +157,15 @@ def _paired(found: Existing, network: Architecture) -> Iterator[tuple[Layer, Nod
     for blocks in grouped(found.blocks):
         for j, block in enumerate(blocks):
             nodes += block.nodes[:2] if block.kind == "residual" and j > 0 else block.nodes
-    nodes += [*([found.head] if found.head is not None else []), found.classifier]
+    nodes += [found.head] if found.head is not None else []
+    nodes.append(found.classifier if keeps_classifier(found, network.layers[-1].shape[2]) else None)
     weighted = [layer for layer in network.layers if network.weight_shape(layer)]
     return zip(weighted, nodes, strict=True)
 
 
 def _embed(arrays: dict[str, Array], found: Existing, layer: Layer, node: Node | None) -> None:
     """Put an operator's weights into the middle taps and the leading channels of its layer's. Without an operator a
-    convolution leaves its input as it is, and a classifier is trained anew."""
+    convolution leaves its input as it is, and a classifier stays as it was drawn."""
     key = f"{layer.name}/kernel"
     target = arrays[key]
     if node is None:
@@ -172,8 +178,6 @@ def _embed(arrays: dict[str, Array], found: Existing, layer: Layer, node: Node |
     if kernel.ndim > target.ndim:
         kernel = kernel[0, 0]  # a classifier written as a 1x1 convolution
     offset = "beta" if layer.normalised else "bias"
-    if kernel.shape[-1] > target.shape[-1] or (kernel.ndim == 2 and kernel.shape[1] != target.shape[1]):
-        return  # a classifier of other classes
     made, shift = target.copy(), arrays[f"{layer.name}/{offset}"].copy()
     if layer.kind == "depthwise":
         made[:, :, : kernel.shape[2]] = 0

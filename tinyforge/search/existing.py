@@ -134,7 +134,7 @@ def _entrance(reader: Reader) -> tuple[Floats, Floats]:
 
 def _factor(reader: Reader, node: Node) -> Floats:
     """What an operator before the stem multiplies with, or adds."""
-    constant = reader.graph.tensors[next(name for name in node.inputs if name != reader.at)]
+    constant = reader.graph.tensors[next((name for name in node.inputs if name != reader.at), reader.at)]
     channels = reader.channels(reader.at)
     if (
         not constant.is_constant
@@ -199,8 +199,7 @@ def _pooled(reader: Reader, tensor: str) -> bool:
         rest = reader.graph.tensors[node.outputs[0]].shape
         again = following is not None and isinstance(following.op, Mean)
         return both or again or math.prod(rest) == rest[-1]
-    rows, cols = reader.graph.tensors[tensor].shape[1:3]
-    return isinstance(node.op, AveragePool2D) and node.op.size == (rows, cols)
+    return isinstance(node.op, AveragePool2D) and node.op.size == reader.graph.tensors[tensor].shape[1:3]
 
 
 def _ends(reader: Reader) -> bool:
@@ -237,7 +236,7 @@ def _classifier(reader: Reader, head: Node | None) -> Node | None:
     taken = reader.graph.tensors[dense[0].inputs[1]].shape[-1]
     if len(dense) == 1 and taken == width:
         return dense[0]
-    reader.notes.append("the dense layers become a mean over all positions and one dense layer, trained anew")
+    reader.notes.append("the dense layers become a mean over all positions and one dense layer, fitted anew")
     return None
 
 

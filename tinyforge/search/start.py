@@ -16,7 +16,7 @@ from tinyforge.ir.graph import Graph
 from tinyforge.ir.types import Array
 from tinyforge.passes.pipeline import optimise
 from tinyforge.search.architecture import Architecture
-from tinyforge.search.around import space_around, starting_weights
+from tinyforge.search.around import keeps_classifier, space_around, starting_weights
 from tinyforge.search.backend import tensorflow
 from tinyforge.search.channel_order import channel_groups, moved, sorted_channels
 from tinyforge.search.dataset import Dataset, Floats, resized
@@ -27,6 +27,10 @@ from tinyforge.search.space import Candidate, SearchSpace
 from tinyforge.search.supernet import EPSILON, Supernet, slice_weights
 
 SAMPLES = 256
+FIT_SAMPLES = 2048
+"""Training samples that a new classifier is fitted to, ..."""
+RIDGE, LOGITS = 0.03, 5.0
+"""... with how much damping, and how far apart its answers are."""
 RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 """What Keras models commonly take pixels as."""
 
@@ -105,8 +109,8 @@ def _shaped(x: Array, shape: Sequence[int]) -> Array:
     return resized(x, size).reshape(-1, *shape[1:])
 
 
-def _some(count: int) -> Array:
-    return np.random.default_rng(79).permutation(count)[:SAMPLES]
+def _some(count: int, most: int = SAMPLES) -> Array:
+    return np.random.default_rng(79).permutation(count)[:most]
 
 
 def _in_range(x: Array, bounds: Sequence[float]) -> Floats:
@@ -137,12 +141,35 @@ def begin_from(start: Start, net: Supernet, data: Dataset, seed: int) -> float:
         layer.name: np.stack([np.zeros(layer.shape[2]), np.full(layer.shape[2], 1 - EPSILON)])
         for layer in network.layers
     }
+    held = network_input(data, data.validation, network)
     set_weights(model, network, arrays, plain)
-    right = accuracy(model, network_input(data, data.validation, network), data.validation.y)
+    right = accuracy(model, held, data.validation.y)
+    fitted = {**arrays, **_fitted_classifier(network, model, data)}
+    set_weights(model, network, fitted, plain)
+    better = accuracy(model, held, data.validation.y)
+    if better > right or not keeps_classifier(start.found, classes):
+        arrays, right = fitted, better
+    else:
+        set_weights(model, network, arrays, plain)
     _normalise(arrays, network, model, network_input(data, data.train.take(_some(len(data.train))), network))
     groups = channel_groups(start.space)
     _slice(net, dict(moved(arrays, groups, sorted_channels(arrays, groups))))
     return right
+
+
+def _fitted_classifier(network: Architecture, model: Any, data: Dataset) -> dict[str, Array]:
+    """A new dense layer, by ridge regression of the classes on what it takes of training samples."""
+    some = data.train.take(_some(len(data.train), FIT_SAMPLES))
+    inner = tensorflow().keras.Model(model.input, model.get_layer("pool").output)
+    samples = network_input(data, some, network)
+    parts = [np.asarray(inner(samples[i : i + 128], training=False)) for i in range(0, len(samples), 128)]
+    features = np.concatenate(parts).astype(np.float64)
+    mean, spread = features.mean(0), features.std(0) + 1e-6
+    taken, wanted = (features - mean) / spread, np.eye(len(data.classes))[some.y]
+    damped = taken.T @ taken + RIDGE * len(taken) * np.eye(len(spread))
+    kernel = LOGITS * np.linalg.solve(damped, taken.T @ (wanted - wanted.mean(0))) / spread[:, None]
+    name, bias = network.layers[-1].name, LOGITS * wanted.mean(0) - mean @ kernel
+    return {f"{name}/kernel": kernel.astype(np.float32), f"{name}/bias": bias.astype(np.float32)}
 
 
 def _normalise(arrays: dict[str, Array], network: Architecture, model: Any, samples: Floats) -> None:
