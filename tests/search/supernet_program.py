@@ -76,14 +76,13 @@ depths = [2]
 kernels = [3]
 [[stages]]
 block = "conv"
-stride = 3
+stride = 2
 pool = "average"
 widths = [8, 12]
 depths = [1, 2]
 kernels = [1, 3]
 [[stages]]
 block = "residual"
-stride = 2
 widths = [8, 12]
 depths = [1, 2]
 kernels = [3]

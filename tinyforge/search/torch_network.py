@@ -86,6 +86,8 @@ class TorchNetwork:
             "conv": self._conv,
             "depthwise": self._conv,
             "dense": self._dense,
+            "max": self._pool,
+            "average": self._pool,
             "mean": lambda _, x: x[0].mean((2, 3), keepdim=True),
             "add": lambda _, x: x[0] + x[1],
             "mul": lambda _, x: x[0] * x[1],
@@ -114,6 +116,11 @@ class TorchNetwork:
         groups = x.shape[1] if layer.kind == "depthwise" else 1
         bias = None if layer.normalised else self.parameters[f"{layer.name}/bias"]
         return functional.conv2d(x, kernel, bias, layer.stride, before, groups=groups)
+
+    def _pool(self, layer: Layer, inputs: list[Any]) -> Any:
+        functional = self.torch.nn.functional
+        pooled = functional.max_pool2d if layer.kind == "max" else functional.avg_pool2d
+        return pooled(inputs[0], layer.kernel, layer.stride)
 
     def _dense(self, layer: Layer, inputs: list[Any]) -> Any:
         flat = inputs[0].flatten(1)
