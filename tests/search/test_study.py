@@ -16,7 +16,7 @@ from tinyforge.search.feasibility import Cost
 from tinyforge.search.page import study_page
 from tinyforge.search.space import Candidate
 from tinyforge.search.storage import open_peers, study_place
-from tinyforge.search.trial import Trial, pareto, spread
+from tinyforge.search.trial import Trial, finalists, pareto, spread
 
 pytest.importorskip("optuna")
 
@@ -91,7 +91,17 @@ def test_passwords_stay_out_of_the_folder(tmp_path: Path) -> None:
 
 
 def trial(number: int, accuracy: float, arena: int) -> Trial:
-    return Trial(number, Candidate((number,)), Cost(arena, 0, 0, 0, 1.0), accuracy, {})
+    return Trial(number, Candidate((number,)), Cost(arena, 0, arena, 0, 1.0), accuracy, {})
+
+
+def test_the_first_finalist_is_the_largest_of_the_most_accurate() -> None:
+    trials = [trial(0, 0.9, 100), trial(1, 0.9, 400), trial(2, 0.8, 50), trial(3, 0.7, 20)]
+    front = pareto(trials, ("arena_bytes",))
+    assert [t.number for t in front] == [0, 2, 3]
+    assert [t.number for t in finalists(trials, front, 1)] == [1]
+    assert [t.number for t in finalists(trials, front, 3)] == [1, 0, 3]
+    assert [t.number for t in finalists(trials, front, 9)] == [1, 0, 2, 3]
+    assert [t.number for t in finalists(front, front, 2)] == [0, 2]
 
 
 def test_front_and_spread() -> None:

@@ -119,12 +119,11 @@ def _finals(run: SearchRun, data: Dataset, narrowed: Narrowed, study: Study, jud
     """The points of a finished study, and the files about it."""
     from tinyforge.api.search_points import Finals
     from tinyforge.search.page import study_page
-    from tinyforge.search.trial import spread
 
     trials, folder, settings = study.trials(), run.folder, run.settings
     facts = {"predictor_correlation": study.correlation(), "trials": [trial.as_json() for trial in trials]}
     save_json(folder / TRIALS, facts)
-    chosen = spread(study.front(), run.budget.finalists)
+    chosen = study.finalists(run.budget.finalists)
     parts = (run.budget, data, narrowed.space, judge, run.progress, run.together, run.means.threads)
     points = Finals(folder, settings, *parts).make(chosen)
     save_json(folder / FRONT, {"points": [point.as_json() for point in points]})

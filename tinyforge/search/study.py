@@ -28,7 +28,7 @@ from tinyforge.search.propose import (
 from tinyforge.search.space import Candidate, SearchSpace
 from tinyforge.search.storage import Place, open_peers, open_storage, optuna
 from tinyforge.search.train import Report
-from tinyforge.search.trial import Judgement, Trial, pareto
+from tinyforge.search.trial import Judgement, Trial, finalists, pareto
 
 MOST_REJECTED = 200
 """Trials in a row none of which was judged: of a space in which less fits there is nothing more to find."""
@@ -204,6 +204,10 @@ class Study:
     def front(self) -> list[Trial]:
         """Judged trials that no other beats in accuracy and every objective at once, the most accurate first."""
         return pareto(self._judged(), self.plan.objectives)
+
+    def finalists(self, count: int) -> list[Trial]:
+        """``count`` of the judged trials to train on, see ``trial.finalists``."""
+        return finalists(self._judged(), self.front(), count)
 
     def _judged(self) -> Iterator[Trial]:
         return (trial for trial in self.trials() if trial.accuracy is not None and not trial.broken)

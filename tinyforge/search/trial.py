@@ -71,3 +71,13 @@ def spread(front: Sequence[Trial], count: int) -> list[Trial]:
         return list(front)
     places = dict.fromkeys(round(i * (len(front) - 1) / max(count - 1, 1)) for i in range(count))
     return [front[i] for i in places]
+
+
+def finalists(judged: Iterable[Trial], front: Sequence[Trial], count: int) -> list[Trial]:
+    """``count`` of the judged ones to train on: the most accurate one and others along their front.
+
+    Of equally accurate ones the largest is the first, though smaller ones leave it out of the front: where a small
+    validation split does not tell them apart, it is the better one more often than not.
+    """
+    best = pareto(judged, ())[0]
+    return [best, *spread([trial for trial in front if trial.candidate != best.candidate], count - 1)]
