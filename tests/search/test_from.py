@@ -23,13 +23,15 @@ from tinyforge.ir.types import Quant
 from tinyforge.ops.average_pool2d import AveragePool2D
 from tinyforge.ops.base import Activation, Op
 from tinyforge.ops.conv2d import Conv2D
+from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyforge.ops.fully_connected import FullyConnected
 from tinyforge.ops.max_pool2d import MaxPool2D
+from tinyforge.ops.mean import Mean
 from tinyforge.ops.mul import Mul
 from tinyforge.ops.reshape import Reshape
 from tinyforge.ops.sub import Sub
 from tinyforge.search.architecture import architecture
-from tinyforge.search.around import space_around, starting_weights
+from tinyforge.search.around import _weights, space_around, starting_weights
 from tinyforge.search.existing import Existing, read_existing
 from tinyforge.search.light_graph import light_graph
 from tinyforge.search.space import extreme
@@ -230,6 +232,49 @@ def test_what_comes_close_to_a_space_is_noted() -> None:
     network, arrays = starting_weights(found, space, itself, (30, 30, 2), 4, 0)
     assert [layer.kind for layer in network.layers] == ["conv", "average", "conv", "conv", "mean", "dense"]
     assert arrays["stage0.0.conv/kernel"].shape == (3, 3, 6, 8)
+
+
+def test_separable_convolutions_compute_what_they_did() -> None:
+    b = Builder(np.random.default_rng(2))
+    stem = b.apply(
+        Conv2D((1, 1), (1, 1), (1, 1, 1, 1), Activation.RELU6), b.activation((1, 8, 8, 3)), *b.weights((6, 3, 3, 3), 0)
+    )
+    assert stem is not None
+    linear = b.apply(DepthwiseConv2D((1, 1), (1, 1), (0,) * 4, 1, Activation.NONE), stem, *b.weights((1, 1, 1, 6), 3))
+    assert linear is not None
+    made = b.apply(Conv2D((1, 1), (1, 1), (0,) * 4, Activation.RELU6), linear, *b.weights((5, 1, 1, 6), 0))
+    assert made is not None
+    mean = b.apply(Mean((1, 2), False), made)
+    assert mean is not None
+    last = b.apply(FullyConnected(Activation.NONE), mean, *b.weights((4, 5), 0))
+    assert last is not None
+    found = read_existing(b.graph([last]), "separable")
+    assert [block.kind for block in found.blocks] == ["dsconv"]
+    assert found.notes == ("depthwise convolutions without an activation get a ReLU6",)
+    space, itself = space_around(found, "separable", (8, 8, 3), "image")
+    _, arrays = starting_weights(found, space, itself, (8, 8, 3), 4, 0)
+
+    def layer(name: str, x: np.ndarray) -> np.ndarray:
+        kernel = arrays[f"stage0.0.{name}/kernel"][0, 0]
+        whole = x * kernel[:, 0] if name == "direct" else x @ kernel
+        return np.asarray(whole + arrays[f"stage0.0.{name}/beta"])
+
+    def own(index: int, x: np.ndarray) -> np.ndarray:
+        node = found.blocks[0].nodes[index]
+        assert node is not None
+        kernel, bias = _weights(found, node)
+        return np.asarray((x * kernel[0, 0, :, 0] if index == 0 else x @ kernel[0, 0]) + bias)
+
+    x = np.random.default_rng(3).uniform(0, 6, (200, 6))
+    between = own(0, x)
+    kind = found.graph.tensors[linear].type
+    inside = (between > kind.scale * (-128 - kind.zero_point)).all(1) & (
+        between < kind.scale * (127 - kind.zero_point)
+    ).all(1)
+    assert inside.sum() > 20
+    assert between.min() < 0, "a ReLU6 alone would change it"
+    ours = layer("direct_project", np.clip(layer("direct", x), 0, 6))
+    np.testing.assert_allclose(ours[inside], own(1, between)[inside], atol=1e-4)
 
 
 def test_data_of_another_form_is_refused() -> None:

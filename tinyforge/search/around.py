@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import TypeGuard
 
 import numpy as np
 
 from tinyforge.errors import UnsupportedModel, UsageError
 from tinyforge.ir.graph import Node
 from tinyforge.ir.types import Array
+from tinyforge.ops.base import Activation
 from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyforge.search.architecture import Architecture, Layer, all_layers, architecture
 from tinyforge.search.channel_order import Groups, channel_groups, is_depthwise
@@ -107,6 +110,9 @@ def starting_weights(
     pairs = list(_paired(found, network))
     for layer, node in pairs:
         _embed(arrays, found, layer, node)
+    for (layer, node), (after, _) in pairwise(pairs):
+        if _is_linear(node, layer):
+            _lift(arrays, found, layer, node, after)
     groups = channel_groups(space)
     _scale(arrays, groups, {group: max(1.0, top / 6) for group, top in _tops(found, groups, pairs).items()})
     return network, arrays
@@ -117,7 +123,7 @@ def _tops(found: Existing, groups: Groups, pairs: Sequence[tuple[Layer, Node | N
     active = [
         (groups[layer.name][1], node.outputs[0])
         for layer, node in pairs
-        if node is not None and layer.activation == "relu6" and groups[layer.name][1]
+        if node is not None and layer.activation == "relu6" and groups[layer.name][1] and not _is_linear(node, layer)
     ]
     for i, blocks in enumerate(grouped(found.blocks)):
         active += [(f"stage{i}", block.output) for block in blocks if block.kind == "residual"]
@@ -126,6 +132,25 @@ def _tops(found: Existing, groups: Groups, pairs: Sequence[tuple[Layer, Node | N
         kind = found.graph.tensors[name].type
         tops[group] = max(tops.get(group, 0.0), kind.scale * (127 - kind.zero_point))
     return tops
+
+
+def _is_linear(node: Node | None, layer: Layer) -> TypeGuard[Node]:
+    """Whether a depthwise convolution has no activation in the network, but ReLU6 in the space."""
+    return layer.kind == "depthwise" and node is not None and node.op.activation is Activation.NONE  # type: ignore[attr-defined]
+
+
+def _lift(arrays: dict[str, Array], found: Existing, layer: Layer, node: Node, after: Layer) -> None:
+    """Bring what a linear depthwise convolution makes, by its quantisation, into 0..6, where ReLU6 leaves it as it is;
+    the 1x1 convolution ``after`` takes it back."""
+    kind, width = found.graph.tensors[node.outputs[0]].type, layer.shape[2]
+    lowest = kind.scale * (-128 - kind.zero_point)
+    factor = np.float32(6 / (255 * kind.scale))
+    kernel, beta = arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/beta"]
+    arrays[f"{layer.name}/kernel"] = kernel * factor
+    arrays[f"{layer.name}/beta"] = (beta - np.float32(lowest)) * factor
+    taken = arrays[f"{after.name}/kernel"]
+    arrays[f"{after.name}/beta"] = arrays[f"{after.name}/beta"] + np.float32(lowest) * taken[0, 0, :width].sum(0)
+    arrays[f"{after.name}/kernel"] = taken / factor
 
 
 def _scale(arrays: dict[str, Array], groups: Groups, factors: Mapping[str, float]) -> None:

@@ -221,7 +221,7 @@ def _classifier(reader: Reader, head: Node | None) -> Node | None:
         reader.at = node.outputs[0]
         node = reader.only(reader.at)
     if head is not None and (node is None or node.op.kind in _ENDS):
-        if head.op.activation is not Activation.NONE:  # type: ignore[attr-defined]
+        if _activated(head):
             reader.notes.append("the activation of the class scores is left out")
         return head
     dense: list[Node] = []
@@ -270,7 +270,11 @@ def _leads_on(reader: Reader, node: Node) -> bool:
 def _gets_activated(reader: Reader, spatial: Node) -> bool:
     """Whether a depthwise separable convolution begins here, not the middle of an inverted residual."""
     project = reader.only(spatial.outputs[0])
-    return project is not None and isinstance(project.op, Conv2D) and project.op.activation is not Activation.NONE
+    return project is not None and reader.pointwise(project) and _activated(project)
+
+
+def _activated(node: Node) -> bool:
+    return node.op.activation is not Activation.NONE  # type: ignore[attr-defined]
 
 
 def _plain(reader: Reader, node: Node, found: Sequence[Node]) -> Block:
@@ -296,11 +300,14 @@ def _inverted(reader: Reader, expand: Node | None, spatial: Node) -> Block:
     if op.multiplier != 1:
         raise reader.refuse(spatial, f"depth multiplier {op.multiplier}, and a space has 1")
     kernel = reader.side(spatial)
-    reader.active(spatial)
     gates, after = _squeeze(reader, spatial.outputs[0])
     project = reader.only(after)
     if project is None or not reader.pointwise(project):
         raise reader.refuse(project, "a 1x1 convolution is needed after a depthwise one")
+    if op.activation is Activation.NONE and not gates and _activated(project):
+        reader.notes.append("depthwise convolutions without an activation get a ReLU6")
+    else:
+        reader.active(spatial)
     taken = reader.graph.tensors[start].shape[-1]
     factor = -(-reader.width(spatial) // taken)
     if factor > MOST_EXPANSION:
@@ -310,8 +317,7 @@ def _inverted(reader: Reader, expand: Node | None, spatial: Node) -> Block:
     block = Block("mbconv", width, stride, kernel, tuple(nodes), reader.at, factor, bool(gates))
     if expand is not None and reader.width(spatial) == taken:
         raise reader.refuse(expand, "an expansion to as many channels as there are, which a space leaves out")
-    assert isinstance(project.op, Conv2D)
-    if project.op.activation is not Activation.NONE:
+    if _activated(project):
         reader.active(project)
         return replace(block, kind="dsconv")
     total = reader.only(reader.at)

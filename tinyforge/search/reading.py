@@ -8,6 +8,7 @@ from tinyforge.ir.graph import Graph, Node
 from tinyforge.ops.base import Activation
 from tinyforge.ops.conv2d import Conv2D
 from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
+from tinyforge.ops.lookup import Lookup
 from tinyforge.ops.pool2d import Pool2D
 
 Sides = tuple[int, int]
@@ -137,7 +138,9 @@ class Reader:
         if activation is Activation.RELU:
             self.notes.append("ReLU becomes ReLU6")
         elif activation is not Activation.RELU6:
-            raise self.refuse(node, f"activation {activation.value} where the space has ReLU6")
+            following = self.only(node.outputs[0])
+            name = following.op.kind if following is not None and isinstance(following.op, Lookup) else activation.value
+            raise self.refuse(node, f"activation {name} where the space has ReLU6")
 
     def inactive(self, node: Node, why: str) -> None:
         """Refuses an activation where the space has none."""
