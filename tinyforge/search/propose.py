@@ -6,7 +6,7 @@ study that is killed and resumed, or that many processes work on, goes the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,13 +14,26 @@ import numpy as np
 
 from tinyforge.search.feasibility import BoardLimits, Cost, violations
 from tinyforge.search.predictor import Predictor, fitted_predictor
-from tinyforge.search.space import Candidate, SearchSpace, make_candidate, random_candidate
+from tinyforge.search.space import (
+    Candidate,
+    SearchSpace,
+    graded_candidate,
+    make_candidate,
+    mutated,
+    random_candidate,
+)
 from tinyforge.search.storage import optuna
 
 OVERSAMPLED = 3
 """Proposals for each one that is judged, where the predictor chooses among them."""
 WARM = 8
-"""Random candidates for each of the first batch, where a proxy chooses among them."""
+"""Random candidates for each of the first batch, among which a proxy or their sizes choose."""
+GRADED_SPREAD = 0.4
+"""How far genes of one candidate may stray from its size, of all choices."""
+CLIMBERS, CLIMB = 0.5, 24
+"""Part of a generation that climbs by prediction before it is judged, and changes tried with each."""
+CLIMB_RATE = 0.08
+"""Part of the genes that a change draws anew."""
 
 Costs = Callable[[Candidate], Cost]
 Score = Callable[[Candidate], float]
@@ -164,9 +177,12 @@ class Proposer:
         judged: accuracies. known: candidates of all trials. At most as many wait as are still to be evaluated.
         """
         room = self.plan.evaluations - len(judged)
-        if self.warm is not None and self._learnt == 0:
-            self._enqueue_best(min(room, self.plan.population))
         predictor = fitted_predictor(self.space, judged, self.plan.seed) if self.plan.predictor else None
+        if self._learnt == 0:
+            count = min(room, self.plan.population)
+            self._enqueue(self._best(count, self.warm) if self.warm else self._graded(count))
+        elif predictor:
+            self._enqueue(self._climbers(predictor, judged, known, min(room, self.plan.population)))
         count = self.plan.population * (OVERSAMPLED if predictor else 1)
         found: list[Proposal] = []
         seen, waiting = set(known), 0
@@ -199,15 +215,48 @@ class Proposer:
             repeated=candidate in seen,
         )
 
-    def _enqueue_best(self, count: int) -> None:
-        """The first batch: of random candidates that fit, those the score is highest for."""
-        assert self.warm is not None
-        rng = np.random.default_rng([self.plan.seed, 61])
-        drawn = dict.fromkeys(random_candidate(self.space, rng) for _ in range(WARM * count))
-        fitting = [c for c in drawn if not violations(self.costs(c), self.limits)]
-        scores = {c: self.warm(c) for c in fitting}
-        for candidate in sorted(fitting, key=lambda c: (-scores[c], c.values))[:count]:
+    def _enqueue(self, candidates: Sequence[Candidate]) -> None:
+        """They are asked for first."""
+        for candidate in candidates:
             self._study.enqueue_trial(dict(zip(self._distributions, candidate.values, strict=True)))
+
+    def _best(self, count: int, score: Score) -> list[Candidate]:
+        """Of random candidates that fit, those the score is highest for."""
+        rng = np.random.default_rng([self.plan.seed, 61])
+        fitting = self._fitting(random_candidate(self.space, rng) for _ in range(WARM * count))
+        scores = {c: score(c) for c in fitting}
+        return sorted(fitting, key=lambda c: (-scores[c], c.values))[:count]
+
+    def _graded(self, count: int) -> list[Candidate]:
+        """Of candidates of all sizes that fit, some at even steps of MACs up to the largest: genes drawn each alone
+        make networks of middling size, and what is best stands near the limits."""
+        rng = np.random.default_rng([self.plan.seed, 71])
+        fitting = self._fitting(graded_candidate(self.space, rng, GRADED_SPREAD) for _ in range(WARM * count))
+        ranked = sorted(fitting, key=lambda c: (fitting[c].executed_macs, c.values))
+        places = np.linspace(len(ranked) - 1, 0, count).round().astype(int) if ranked else []
+        return list(dict.fromkeys(ranked[i] for i in places))
+
+    def _fitting(self, drawn: Iterable[Candidate]) -> dict[Candidate, Cost]:
+        costs = {candidate: self.costs(candidate) for candidate in dict.fromkeys(drawn)}
+        return {candidate: cost for candidate, cost in costs.items() if not violations(cost, self.limits)}
+
+    def _climbers(
+        self, predictor: Predictor, judged: Mapping[Candidate, float], known: set[Candidate], population: int
+    ) -> list[Candidate]:
+        """The most accurate candidates, each changed step by step to what fits and is predicted to be better."""
+        rng = np.random.default_rng([self.plan.seed, 73, self._learnt])
+        parents = sorted(judged, key=lambda c: (-judged[c], c.values))[: max(1, round(CLIMBERS * population))]
+        found: dict[Candidate, None] = {}
+        for parent in parents:
+            best, expected = parent, predictor.accuracy(parent)
+            for _ in range(CLIMB):
+                changed = mutated(self.space, best, rng, CLIMB_RATE)
+                guess = predictor.accuracy(changed)
+                if guess > expected and changed not in found and not violations(self.costs(changed), self.limits):
+                    best, expected = changed, guess
+            if best not in known:
+                found[best] = None
+        return list(found)
 
 
 def _chosen(found: Sequence[Proposal], predictor: Predictor, room: int, objectives: Sequence[str]) -> list[Proposal]:

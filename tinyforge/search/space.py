@@ -213,6 +213,14 @@ def random_candidate(space: SearchSpace, rng: np.random.Generator) -> Candidate:
     return make_candidate(space, [gene.choices[int(rng.integers(len(gene.choices)))] for gene in space.genes])
 
 
+def graded_candidate(space: SearchSpace, rng: np.random.Generator, spread: float) -> Candidate:
+    """One size in 0..1 for the whole network, from which every gene strays by up to half of ``spread``."""
+    size = rng.random()
+    places = [np.clip(size + spread * (rng.random() - 0.5), 0, 1) for _ in space.genes]
+    genes = zip(space.genes, places, strict=True)
+    return make_candidate(space, [g.choices[min(int(p * len(g.choices)), len(g.choices) - 1)] for g, p in genes])
+
+
 def mutated(space: SearchSpace, candidate: Candidate, rng: np.random.Generator, rate: float) -> Candidate:
     """A neighbour: each gene drawn anew with probability ``rate``."""
     values = [
