@@ -4,11 +4,14 @@
 
 (a) architecture and schedule, the input fed row by row; (b) the same space, layer by layer; (c) with patches only;
 (d) the best MobileNetV2 (kernels 3, largest expansions and depths, one width multiplier) layer by layer. Then ResNet-8
-of MLPerf Tiny. All networks found are trained together, by PyTorch, with one recipe.
+of MLPerf Tiny. A supernet's accuracy of a candidate does not depend on the schedule, so what (a), (b) and (c) have
+judged at any limit is open to all of them: each ends with the most accurate candidate of all that keeps its own limits.
+All networks chosen are trained together, by PyTorch, with one recipe.
 
-What is finished is kept in --out, so the command can be repeated. ``--stage`` stops earlier: ``search`` after the
-studies (of ``--limits``, so that several processes can share them), which leaves what to train in ``networks.json`` and
-``starts.npz``; ``train`` needs nothing but those, the training data and PyTorch, so it can run on another machine.
+What is finished is kept in --out, so the command can be repeated. ``--stage`` does one part: ``search`` the studies (of
+``--limits``, so that several processes can share them); ``choose`` leaves what to train in ``networks.json`` and
+``starts.npz``; ``train`` needs nothing but those, the training data and PyTorch, so it can run on another machine;
+``finish`` makes C of what was trained, and runs it.
 Writes table.md: accuracies of the C code on the test split, and the digests of the study files.
 """
 
@@ -44,7 +47,7 @@ from tinyforge.search.space import Candidate, SearchSpace, extreme, make_candida
 from tinyforge.search.space_file import load_space, parse_space, space_text
 from tinyforge.search.storage import study_place
 from tinyforge.search.supernet import Supernet, candidate_weights, initial_weights
-from tinyforge.search.trial import Trial, spread
+from tinyforge.search.trial import Trial
 
 SEARCHES = {"a": ("auto", "rows"), "b": ("layerwise", "whole"), "c": ("patch", "whole")}
 TITLES = ("limit", "(a) both", "(b) layer by layer", "(c) patches", "(d) MobileNetV2")
@@ -88,30 +91,45 @@ class Ablation:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def search(self, name: str, limit: int) -> None:
-        """One of the searches, or (d); its best network is kept in the folder."""
-        folder = self.folder(f"{name}-{limit}")
-        if (folder / CHOSEN).is_file():
-            return
+    def run(self, name: str, limit: int) -> SearchRun:
+        """The search ``name`` at one limit."""
         schedule, source = SEARCHES.get(name, ("layerwise", "whole"))
         settings = replace(self.settings, sram=limit, schedule=schedule, input=source)
+        folder = self.folder(f"{name}-{limit}")
         save_json(folder / SETTINGS, settings.as_json())
-        run = SearchRun(folder, settings, self.means, self.report)
-        trials, best = self._fixed(run) if name == "d" else self._study(run)
-        save_json(folder / TRIALS, {"trials": [trial.as_json() for trial in trials]})
-        save_json(folder / CHOSEN, Chosen(best, self.prepared[1].space).as_json())
+        return SearchRun(folder, settings, self.means, self.report)
 
-    def _study(self, run: SearchRun) -> tuple[list[Trial], Trial | None]:
+    def search(self, name: str, limit: int) -> None:
+        """Judge candidates by one of the searches, or all of (d); they are kept in the folder."""
+        run = self.run(name, limit)
+        if not (run.folder / TRIALS).is_file():
+            trials = self._fixed(run) if name == "d" else self._study(run)
+            save_json(run.folder / TRIALS, {"trials": [trial.as_json() for trial in trials]})
+
+    def search_all(self, limits: list[int]) -> None:
+        for limit in limits:
+            for name in "abcd":
+                self.search(name, limit)
+
+    def choose_all(self, limits: list[int], names: list[str]) -> None:
+        """The networks of all ``names``, and the files to train them by."""
+        for limit in limits:
+            for name in "abcd":
+                self.choose(name, limit, limits)
+        if RESNET in names:
+            self.yardstick()
+        self.list_networks(names)
+
+    def _study(self, run: SearchRun) -> list[Trial]:
         data, narrowed = self.prepared
         try:
             study, _ = run.study(data, narrowed, self.net, study_place(run.folder, None))
         except DoesNotFit as error:
             self.report(f"{run.folder.name}: {error}")
-            return [], None
-        best = spread(study.front(), 1)
-        return study.trials(), best[0] if best else None
+            return []
+        return study.trials()
 
-    def _fixed(self, run: SearchRun) -> tuple[list[Trial], Trial | None]:
+    def _fixed(self, run: SearchRun) -> list[Trial]:
         """Every MobileNetV2 that fits, judged by the same supernet."""
         data, narrowed = self.prepared
         judged = Costing(narrowed.space, data, run.limits).judge(self._judge(self.net).accuracy)
@@ -119,8 +137,29 @@ class Ablation:
         for number, candidate in enumerate(fixed_networks(narrowed.space)):
             found = judged(candidate)
             trials.append(Trial(number, candidate, found.cost, found.accuracy, violations(found.cost, run.limits)))
-        fitting = [trial for trial in trials if trial.accuracy is not None]
-        return trials, max(fitting, key=lambda trial: trial.accuracy or 0.0, default=None)
+        return trials
+
+    def accuracies(self, names: list[str]) -> dict[Candidate, float]:
+        """Everything that was judged in the folders ``names``, the most accurate first."""
+        facts = [trial for name in names for trial in load_json(self.out / name / TRIALS)["trials"]]
+        found = {Candidate(tuple(f["values"])): float(f["accuracy"]) for f in facts if f["accuracy"] is not None}
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0].values)))
+
+    def choose(self, name: str, limit: int, limits: list[int]) -> None:
+        """The most accurate network within the limits: of all that (a), (b) and (c) have judged, or of (d)'s own."""
+        run, (data, narrowed) = self.run(name, limit), self.prepared
+        pool = [f"{name}-{limit}"] if name == "d" else [f"{n}-{at}" for n in SEARCHES for at in limits]
+        costing = Costing(narrowed.space, data, run.limits)
+        best = None
+        for number, (candidate, accuracy) in enumerate(self.accuracies(pool).items()):
+            self.report(f"choosing {name} at {limit}")
+            cost = costing.first(candidate)
+            if not violations(cost, run.limits):
+                cost = costing.judge(lambda _: 0.0)(candidate).cost
+                if not violations(cost, run.limits):
+                    best = Trial(number, candidate, cost, accuracy, {})
+                    break
+        save_json(run.folder / CHOSEN, Chosen(best, narrowed.space).as_json())
 
     def _judge(self, net: Supernet) -> Evaluator:
         budget = self.settings.plan
@@ -273,7 +312,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--augment", default="auto")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-resnet", action="store_true")
-    parser.add_argument("--stage", choices=("search", "train", "all"), default="all")
+    parser.add_argument("--stage", choices=("search", "choose", "train", "finish", "all"), default="all")
     parser.add_argument("--out", type=Path, default=Path("out/ablation"))
     return parser.parse_args()
 
@@ -288,17 +327,17 @@ def main() -> None:
     )  # fmt: skip
     names = [f"{name}-{limit}" for limit in limits for name in "abcd"] + [RESNET] * (not given.no_resnet)
     with progress(timed=True) as report:
-        if given.stage != "train":
-            ablation = Ablation(given.out, settings, Means(threads=given.jobs), report)
-            for limit in limits:
-                for name in "abcd":
-                    ablation.search(name, limit)
-            if not given.no_resnet:
-                ablation.yardstick()
-            ablation.list_networks(names)
-        if given.stage != "search":
+        if given.stage == "train":
             train(given.out, settings, given.jobs, report)
+            return
+        ablation = Ablation(given.out, settings, Means(threads=given.jobs), report)
+        if given.stage in ("search", "all"):
+            ablation.search_all(limits)
+        if given.stage in ("choose", "all"):
+            ablation.choose_all(limits, names)
         if given.stage == "all":
+            train(given.out, settings, given.jobs, report)
+        if given.stage in ("finish", "all"):
             found = {name: ablation.finish(name) for name in names}
             text = table(limits, found) + "\n" + digests(given.out)
             (given.out / "table.md").write_text(text, encoding="utf-8")
