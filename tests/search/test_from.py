@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tinyforge.api.network import read_network
 from tinyforge.errors import UnsupportedModel, UsageError
 from tinyforge.ir.graph import Graph
 from tinyforge.ir.types import Quant
+from tinyforge.ops.add import Add
 from tinyforge.ops.average_pool2d import AveragePool2D
 from tinyforge.ops.base import Activation, Op
 from tinyforge.ops.conv2d import Conv2D
@@ -275,6 +277,66 @@ def test_separable_convolutions_compute_what_they_did() -> None:
     assert between.min() < 0, "a ReLU6 alone would change it"
     ours = layer("direct_project", np.clip(layer("direct", x), 0, 6))
     np.testing.assert_allclose(ours[inside], own(1, between)[inside], atol=1e-4)
+
+
+def test_normalisation_after_an_activation_goes_into_what_reads_it() -> None:
+    b = Builder(np.random.default_rng(4))
+    x: str | None = b.activation((1, 8, 8, 3))
+    factors: list[np.ndarray] = []
+
+    def apply(op: Op, *constants: str) -> None:
+        nonlocal x
+        assert x is not None
+        x = b.apply(op, x, *constants)
+
+    def normalise(channels: int) -> None:
+        for op in (Mul(Activation.NONE), Add(Activation.NONE)):
+            values = b.rng.integers(20, 120, (channels,)).astype(np.int8)
+            apply(op, b.constant(values, Quant((0.02,), (3,))))
+            factors.append((values.astype(np.float32) - 3) * np.float32(0.02))
+
+    apply(Conv2D((1, 1), (1, 1), (1, 1, 1, 1), Activation.RELU6), *b.weights((6, 3, 3, 3), 0))
+    normalise(6)
+    apply(Conv2D((1, 1), (1, 1), (1, 1, 1, 1), Activation.RELU6), *b.weights((5, 3, 3, 6), 0))
+    normalise(5)
+    apply(Mean((1, 2), False))
+    apply(FullyConnected(Activation.NONE), *b.weights((4, 5), 0))
+    assert x is not None
+    found = read_existing(b.graph([x]), "after")
+    assert [block.kind for block in found.blocks] == ["conv"]
+    assert found.notes == ("normalisation after an activation goes into the next convolution",)
+    for node, (factor, shift) in zip(
+        (found.blocks[0].nodes[0], found.classifier), (factors[:2], factors[2:]), strict=True
+    ):
+        assert node is not None
+        plain, bias = _weights(replace(found, taken={}), node)
+        kernel, moved = _weights(found, node)
+        taken = b.rng.uniform(0, 6, (*kernel.shape[:-1],))
+        axes = list(range(kernel.ndim - 1))
+        expected = np.tensordot(taken * factor + shift, plain, (axes, axes)) + bias
+        np.testing.assert_allclose(np.tensordot(taken, kernel, (axes, axes)) + moved, expected, rtol=1e-4)
+
+
+def test_normalisation_of_what_is_added_is_refused() -> None:
+    b = Builder(np.random.default_rng(5))
+    stem = b.apply(
+        Conv2D((1, 1), (1, 1), (1, 1, 1, 1), Activation.RELU6), b.activation((1, 8, 8, 3)), *b.weights((6, 3, 3, 3), 0)
+    )
+    assert stem is not None
+    x = b.apply(Mul(Activation.NONE), stem, b.constant(np.full(6, 40, np.int8), Quant((0.02,), (0,))))
+    assert x is not None
+    first = b.apply(Conv2D((1, 1), (1, 1), (1, 1, 1, 1), Activation.RELU6), x, *b.weights((6, 3, 3, 6), 0))
+    assert first is not None
+    second = b.apply(Conv2D((1, 1), (1, 1), (1, 1, 1, 1), Activation.NONE), first, *b.weights((6, 3, 3, 6), 0))
+    assert second is not None
+    total = b.apply(Add(Activation.RELU6), second, x)
+    assert total is not None
+    mean = b.apply(Mean((1, 2), False), total)
+    assert mean is not None
+    last = b.apply(FullyConnected(Activation.NONE), mean, *b.weights((4, 6), 0))
+    assert last is not None
+    with pytest.raises(UnsupportedModel, match="normalisation of what is added"):
+        read_existing(b.graph([last]), "added")
 
 
 def test_data_of_another_form_is_refused() -> None:

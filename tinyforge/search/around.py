@@ -13,8 +13,10 @@ from tinyforge.ir.graph import Node
 from tinyforge.ir.types import Array
 from tinyforge.ops.base import Activation
 from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
+from tinyforge.search.affine import IDENTITY, Affine
 from tinyforge.search.architecture import Architecture, Layer, all_layers, architecture
 from tinyforge.search.channel_order import Groups, channel_groups, is_depthwise
+from tinyforge.search.dataset import Floats
 from tinyforge.search.existing import Block, Existing, grouped
 from tinyforge.search.space import Candidate, SearchSpace, StageSpace, StemSpace, make_candidate
 from tinyforge.search.supernet import initial_weights
@@ -243,4 +245,11 @@ def _weights(found: Existing, node: Node) -> tuple[Array, Array]:
     if len(node.inputs) > 2 and node.inputs[2]:
         source = found.graph.tensors[node.inputs[0]].type.scale
         bias = found.graph.tensors[node.inputs[2]].array().astype(np.float32) * scale * np.float32(source)
-    return kernel, bias
+    return _normalised(np.asarray(kernel, np.float32), bias, found.taken.get(node.outputs[0], IDENTITY), depthwise)
+
+
+def _normalised(kernel: Floats, bias: Array, affine: Affine, depthwise: bool) -> tuple[Array, Array]:
+    """Kernel and bias that take their input as it was before it was normalised; exact but where padding is."""
+    factor, shift = (np.broadcast_to(part, kernel.shape[-2])[:, None] for part in affine)
+    moved = (kernel * shift).sum(tuple(axis for axis in range(kernel.ndim) if axis != kernel.ndim - 1 - depthwise))
+    return kernel * factor, bias + moved

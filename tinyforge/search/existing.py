@@ -8,10 +8,8 @@ What comes close to these is read as one of them and noted, everything else is r
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from tinyforge.errors import UnsupportedModel
 from tinyforge.ir.graph import Graph, Node
@@ -27,6 +25,7 @@ from tinyforge.ops.mean import Mean
 from tinyforge.ops.mul import Mul
 from tinyforge.ops.reshape import Reshape
 from tinyforge.ops.sub import Sub
+from tinyforge.search.affine import IDENTITY, Affine, affine_of, joined
 from tinyforge.search.dataset import Floats
 from tinyforge.search.reading import Reader, Sides
 
@@ -57,7 +56,8 @@ class Block:
 class Existing:
     """A network that was read. input_shape: (rows, columns, channels). turned: its rows are the columns of its
     operators. scale, offset: its stem takes the input times ``scale`` plus ``offset``, one number or one a channel.
-    classifier: None where it does not fit a space. notes: in what the space's networks differ."""
+    classifier: None where it does not fit a space. taken: output of an operator -> what its input is multiplied with
+    first, and what is added then. notes: in what the space's networks differ."""
 
     graph: Graph
     input_shape: tuple[int, int, int]
@@ -71,6 +71,7 @@ class Existing:
     blocks: tuple[Block, ...]
     head: Node | None
     classifier: Node | None
+    taken: Mapping[str, Affine]
     notes: tuple[str, ...]
 
 
@@ -86,12 +87,15 @@ def read_existing(graph: Graph, where: str) -> Existing:
     kernel, stride = reader.first(stem)
     reader.active(stem)
     reader.at = stem.outputs[0]
-    blocks, head = _blocks(reader)
+    taken: dict[str, Affine] = {}
+    blocks, head, rest = _blocks(reader, taken)
     if not blocks:
         raise reader.refuse(stem, "there is no block after it")
     if any(stage[0].kind == "mbconv" and stage[0].skip for stage in grouped(blocks)):
         reader.notes.append("the first inverted residual of a stage has no sum")
     classifier = _classifier(reader, head)
+    if classifier is not None and classifier is not head:
+        _take(reader, taken, classifier, rest)
     if head is not None and head is not classifier:
         reader.active(head)
     return Existing(
@@ -107,46 +111,23 @@ def read_existing(graph: Graph, where: str) -> Existing:
         blocks=tuple(blocks),
         head=None if head is classifier else head,
         classifier=classifier,
+        taken=taken,
         notes=tuple(dict.fromkeys(reader.notes)),
     )
 
 
-def _entrance(reader: Reader) -> tuple[Floats, Floats]:
-    """Goes on to the first convolution's input; what is multiplied with the network's input and then added to it on the
-    way, one number or one for each channel (Keras's ``Rescaling`` and ``Normalization``)."""
-    scale, offset = np.ones(1, np.float32), np.zeros(1, np.float32)
+def _entrance(reader: Reader) -> Affine:
+    """Goes on to the first convolution's input; what the network's input is multiplied with, and what is added then
+    (Keras's ``Rescaling`` and ``Normalization``)."""
     if len(reader.graph.inputs) != 1:
         raise UnsupportedModel(f"{reader.where}: {len(reader.graph.inputs)} inputs; a space has one")
-    node = reader.only(reader.at)
-    while node is not None and isinstance(node.op, Reshape | Mul | Add | Sub):
-        if not isinstance(node.op, Reshape):
-            value = _factor(reader, node)
-            scale, offset = (scale * value, offset * value) if isinstance(node.op, Mul) else (scale, offset + value)
-        reader.at = node.outputs[0]
-        node = reader.only(reader.at)
+    found = affine_of(reader, (Reshape, Mul, Add, Sub))
     shape = reader.graph.tensors[reader.at].shape
     if len(shape) != 4:
         raise UnsupportedModel(f"{reader.where}: a network with one input of rows, columns and channels is needed")
     reader.turned = shape[1] == 1 and shape[2] > 1
     reader.dims = 1 if 1 in shape[1:3] else 2
-    return scale, offset
-
-
-def _factor(reader: Reader, node: Node) -> Floats:
-    """What an operator before the stem multiplies with, or adds."""
-    constant = reader.graph.tensors[next((name for name in node.inputs if name != reader.at), reader.at)]
-    channels = reader.channels(reader.at)
-    if (
-        not constant.is_constant
-        or constant.shape[-1:] not in ((), (1,), (channels,))
-        or constant.type.elements > channels
-    ):
-        raise reader.refuse(node, "before the first convolution only constants, one a channel, are understood")
-    if isinstance(node.op, Sub) and node.inputs[0] != reader.at:
-        raise reader.refuse(node, "the input is taken from a constant, which --from does not understand")
-    reader.inactive(node, "an activation before the first convolution")
-    value = (constant.array().astype(np.float32) - constant.type.zero_point) * np.float32(constant.type.scale)
-    return np.asarray(-value if isinstance(node.op, Sub) else value, np.float32).reshape(-1)
+    return found
 
 
 def _is_stem(reader: Reader, node: Node) -> bool:
@@ -154,24 +135,42 @@ def _is_stem(reader: Reader, node: Node) -> bool:
     return isinstance(node.op, Conv2D) or (isinstance(node.op, DepthwiseConv2D) and reader.channels(reader.at) == 1)
 
 
-def _blocks(reader: Reader) -> tuple[list[Block], Node | None]:
-    """All blocks, and the last 1x1 convolution where the mean over all positions follows it; ``reader`` is at its
-    output or the last block's."""
+def _blocks(reader: Reader, taken: dict[str, Affine]) -> tuple[list[Block], Node | None, Affine]:
+    """All blocks, the last 1x1 convolution where the mean over all positions follows it, and what is normalised before
+    that mean; ``reader`` is at its input. What is normalised before other operators is in ``taken`` then."""
     blocks: list[Block] = []
-    while not _ends(reader):
+    while True:
+        affine = affine_of(reader)
+        if _ends(reader):
+            break
         pool = _pooling(reader)
+        affine = joined(affine, affine_of(reader)) if pool else affine
         if _ends(reader):
             reader.notes.append("pooling after the last block is left out")
             break
         node = next(iter(reader.readers(reader.at)), None)
         if not pool and reader.pointwise(node) and node is not None and _pooled(reader, node.outputs[0]):
+            _take(reader, taken, node, affine)
             reader.at = node.outputs[0]
-            return blocks, node
+            return blocks, node, IDENTITY
         block = _block(reader)
         if pool and block.stride > 1:
             raise reader.refuse(node, "a stride after a pooling; a stage of a space has one of them")
+        if block.skip or block.kind == "residual":
+            _take(reader, taken, None, affine)
+        _take(reader, taken, block.nodes[0], affine)
         blocks.append(replace(block, pool=pool[0], stride=pool[1]) if pool else block)
-    return blocks, None
+    return blocks, None, affine
+
+
+def _take(reader: Reader, taken: dict[str, Affine], node: Node | None, affine: Affine) -> None:
+    """``node`` takes its input normalised. Refused for None where that makes a difference."""
+    if (affine[0] == 1).all() and not affine[1].any():
+        return
+    if node is None:
+        raise reader.refuse(node, "normalisation of what is added to a block's output")
+    reader.notes.append("normalisation after an activation goes into the next convolution")
+    taken[node.outputs[0]] = affine
 
 
 def _pooling(reader: Reader) -> tuple[str, int] | None:
