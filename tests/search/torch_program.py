@@ -62,7 +62,7 @@ def finalist(folder: Path) -> dict[str, Any]:
     net, candidate = Supernet(space, data.shape, 10, 0), extreme(space, 0)
     network, file = architecture(space, candidate, data.shape, 10), folder / "trained.npz"
     starts = {file: Start(network, candidate_weights(network, weights_of(net)))}
-    recipe = Recipe(20, batch=64, rate=8e-3, first=0)
+    recipe = Recipe(40, batch=64, rate=8e-3, first=0)
     train_together(starts, data, recipe, 0, folder / "training.npz", quiet, 1)
     made = Tuner(net, data, recipe, 0, quiet).make(candidate, folder / "unused.npz", file)
     return {"float": made.float_accuracy, "int8": made.int8_accuracy, "again": made.before_aware is not None}
