@@ -182,12 +182,17 @@ class Ablation:
         return Chosen(None if trial is None else Trial.from_json(trial), parse_space(facts["space"], CHOSEN))
 
     def list_networks(self, names: list[str]) -> None:
-        """Files that say what is to be trained on what, and its first weights."""
+        """Files that say what is trained on what, from which weights; a network chosen twice is trained once."""
         data = self.prepared[0]
-        arrays, networks = {}, {}
+        arrays: dict[str, Any] = {}
+        networks: dict[str, Any] = {}
+        first: dict[Candidate, str] = {}
         for name in names:
             found = self.chosen(name)
             if found.trial is None:
+                continue
+            if name != RESNET and first.setdefault(found.trial.candidate, name) != name:
+                networks[name] = {"same": first[found.trial.candidate]}
                 continue
             if name == RESNET:
                 whole = initial_weights(all_layers(found.space, data.shape, len(data.classes)), self.settings.seed)
@@ -214,7 +219,8 @@ class Ablation:
         point = finals.point_folder(0, found.trial)
         if not (point / POINT).is_file():
             point.mkdir(parents=True, exist_ok=True)
-            save_arrays(point / TRAINED, load_arrays(folder / TRAINED))
+            same = load_json(self.out / NETWORKS)["networks"][name].get("same", name)
+            save_arrays(point / TRAINED, load_arrays(self.out / same / TRAINED))
         try:
             made = finals.make([found.trial])
         except DoesNotFit as error:
@@ -242,6 +248,8 @@ def train(out: Path, settings: SearchSettings, threads: int | None, report: Prog
         raise UsageError(f"{settings.data}: other training samples than those of the studies; give --test as there")
     starts = {}
     for name, facts in listed["networks"].items():
+        if "same" in facts:
+            continue
         space = parse_space(facts["space"], NETWORKS)
         network = architecture(space, make_candidate(space, facts["candidate"]), data.shape, len(data.classes))
         weights = {n.split(":", 1)[1]: value for n, value in arrays.items() if n.startswith(f"{name}:")}
