@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from tinyforge.errors import DoesNotFit
@@ -143,9 +144,20 @@ class _Search(Answers):
 
     def _guess(self, best: Answer | None) -> Answer | None:
         """``best``, or what the fast level finds where that is smaller."""
-        fast = Fast(wire_graph(self.graph, self.calls), self.options, None)
+        fast = Fast(wire_graph(self.graph, self.calls), replace(self.options, objective="sram"), None)
         guess = fast.choose()
         return self._better(as_path(self.space, fast, guess), best) if guess else best
+
+    def _guess_within(self) -> Answer | None:
+        """What the fast level finds for the limit, where its exact plan keeps it: the plan of a path is now and then
+        smaller than its closed form, which no other search here looks beyond."""
+        fast = Fast(wire_graph(self.graph, self.calls), self.options, self.limit)
+        guess = fast.choose()
+        if guess is None:
+            return None
+        found = self.grown(self.answer(as_path(self.space, fast, guess), effort=4000), self.limit)
+        works = found.macs <= self.most_macs() and found.cycles <= self.cycles
+        return found if works and found.nbytes <= self.limit else None
 
     def _promise(self, few: Edges, best: Answer | None) -> int:
         """Bytes below which no path comes within the limits of work, by closed forms."""
@@ -228,10 +240,12 @@ class _Search(Answers):
         return best or self._smallest_slim()
 
     def _smallest_slim(self) -> Answer | None:
-        """The least SRAM of all, with kernels of little scratch."""
+        """A plan that keeps the limit, or the least SRAM of all, with kernels of little scratch."""
         if self.kernels is None:
             self.use_slim()
-        return self._smallest()
+        if self.options.max_cycle_factor is None:
+            self.cycles = math.inf  # the default is one of objective ``sram``
+        return self._guess_within() or self._smallest()
 
     def _quickest_within(self, collect: Callable[[Space, Limits], Edges], best: Answer | None) -> Answer | None:
         """``best``, or a plan of fewer cycles that keeps the limit too, of stages that ``collect`` finds."""
