@@ -77,6 +77,7 @@ def board_limits(settings: SearchSettings, board: Board) -> BoardLimits:
         schedule=settings.schedule,
         input=settings.input,
         max_mac_factor=settings.max_mac_factor,
+        core=board.core.name,
     )
 
 

@@ -54,7 +54,9 @@ Augment = Annotated[
     ),
 ]
 Macs = Annotated[int | None, typer.Option("--macs", help="Most executed MACs.", rich_help_panel=_LIMITS)]
-Cycles = Annotated[int | None, typer.Option("--cycles", help="Most estimated cycles.", rich_help_panel=_LIMITS)]
+Cycles = Annotated[
+    int | None, typer.Option("--cycles", help="Most estimated cycles of the core.", rich_help_panel=_LIMITS)
+]
 BudgetKind = Annotated[
     str,
     typer.Option("--budget", metavar="quick|standard|thorough", help="Minutes, hours, or a day.", rich_help_panel=_HOW),

@@ -12,8 +12,7 @@ from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import FusedStage, Schedule
 from tinyforge.memory.plan import plan_memory
 from tinyforge.ops.stage_windows import executed_macs, walk_stage
-from tinyforge.schedule.cycles import PER_MOVED_BYTE
-from tinyforge.schedule.estimate import Costs, stage_estimates
+from tinyforge.schedule.estimate import Costs, plan_cycles, stage_estimates
 from tinyforge.schedule.kernels import Kernels, fitted, kernels
 from tinyforge.schedule.network import Path, layer_edges
 from tinyforge.schedule.options import Options
@@ -73,7 +72,7 @@ class Answers:
         if self.kernels is None or best.calls != self.calls:
             return best
         plan, calls = self.kernels.fitted(self.graph, best.schedule).grown(best.plan, limit)
-        return replace(best, plan=plan, calls=calls, stage_cycles=self._cycles(best.schedule, plan, calls))
+        return replace(best, plan=plan, calls=calls, stage_cycles=plan_cycles(self.costs, best.schedule, plan, calls))
 
     def most_macs(self) -> float:
         return self.options.factor * self.total + 1e-6
@@ -116,15 +115,7 @@ class Answers:
                 macs += executed_macs(self.graph, walk_stage(self.graph, stage))
             else:
                 macs += self.space.macs[stage.node]
-        return Answer(path, schedule, plan, macs, calls, self._cycles(schedule, plan, calls))
-
-    def _cycles(self, schedule: Schedule, plan: MemoryPlan, calls: Sequence[KernelCall]) -> tuple[int, ...]:
-        """Estimate of each stage, with the moves before it."""
-        found = list(stage_estimates(self.graph, schedule, self.costs.run(schedule, calls)))
-        begins = {s.first if isinstance(s, FusedStage) else s.node: i for i, s in enumerate(schedule.stages)}
-        for move in plan.moves:
-            found[begins[move.step]] += round(PER_MOVED_BYTE * move.nbytes)
-        return tuple(found)
+        return Answer(path, schedule, plan, macs, calls, plan_cycles(self.costs, schedule, plan, calls))
 
     def least_cycles(self, path: Path) -> int:
         """Cycles of a path with its fastest kernels."""

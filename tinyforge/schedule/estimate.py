@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinyforge.ir.graph import Graph
+from tinyforge.ir.memory_plan import MemoryPlan
 from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import FusedStage, Schedule
 from tinyforge.ops.channel_slices import sliced_calls
 from tinyforge.ops.stage_windows import AxisTensor, StageWalk, walk_stage
-from tinyforge.schedule.cycles import PER_PIECE, PER_RING, NodeCost, node_cost
+from tinyforge.schedule.cycles import PER_MOVED_BYTE, PER_PIECE, PER_RING, NodeCost, node_cost
 
 
 class Costs:
@@ -46,6 +47,15 @@ def stage_estimates(graph: Graph, schedule: Schedule, costs: Sequence[NodeCost])
         _fused(walk_stage(graph, stage), costs) if isinstance(stage, FusedStage) else costs[stage.node].layer
         for stage in schedule.stages
     )
+
+
+def plan_cycles(costs: Costs, schedule: Schedule, plan: MemoryPlan, calls: Sequence[KernelCall]) -> tuple[int, ...]:
+    """Estimate of each stage, with the moves of the plan before it."""
+    found = list(stage_estimates(costs.graph, schedule, costs.run(schedule, calls)))
+    begins = {s.first if isinstance(s, FusedStage) else s.node: i for i, s in enumerate(schedule.stages)}
+    for move in plan.moves:
+        found[begins[move.step]] += round(PER_MOVED_BYTE * move.nbytes)
+    return tuple(found)
 
 
 def _fused(walk: StageWalk, costs: Sequence[NodeCost]) -> int:

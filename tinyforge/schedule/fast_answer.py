@@ -10,9 +10,9 @@ from tinyforge.ir.graph import Graph
 from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import CACHED, FusedStage, Halo, LayerStage, Schedule, Stage, TensorMode
 from tinyforge.memory.plan import plan_memory
-from tinyforge.ops.base import Op
 from tinyforge.schedule.closed_form import GRIDS
-from tinyforge.schedule.fast import Choice, Fast, wire_graph
+from tinyforge.schedule.fast import NO_LIMIT, Choice, Fast, wire_graph
+from tinyforge.schedule.kernels import fitted, kernels
 from tinyforge.schedule.network import Path
 from tinyforge.schedule.options import Options, Planned, ScheduleResult, StageCost
 from tinyforge.schedule.space import Space
@@ -66,8 +66,13 @@ def _result(graph: Graph, calls: Sequence[KernelCall], fast: Fast, best: Choice,
 
     @cache
     def planned() -> Planned:
-        used = tuple(_slimmest(graph, i, call) if slim else call for i, call in enumerate(calls))
-        return Planned(plan_memory(graph, schedule, used, effort=4000, moves=True), used)
+        if not slim:
+            used = fitted(graph, schedule, calls)
+            return Planned(plan_memory(graph, schedule, used, effort=4000, moves=True), used)
+        variants = kernels(graph, calls, fast.options.simd).fitted(graph, schedule)
+        plan = plan_memory(graph, schedule, variants.slim, effort=4000, moves=True)
+        roomy = fast.options.objective != "sram" and plan.arena_bytes <= fast.limit < NO_LIMIT
+        return Planned(*variants.grown(plan, fast.limit if roomy else plan.arena_bytes))
 
     table = fast.table
     stages = tuple(
@@ -97,13 +102,6 @@ def _result(graph: Graph, calls: Sequence[KernelCall], fast: Fast, best: Choice,
         estimated_cycles=round(best.cycles),
         stages=stages,
     )
-
-
-def _slimmest(graph: Graph, index: int, call: KernelCall) -> KernelCall:
-    node = graph.nodes[index]
-    assert isinstance(node.op, Op)
-    slimmer = node.op.lower_slim(call, graph.ins(node), graph.outs(node)) if call.scratch_bytes else ()
-    return min((call, *slimmer), key=lambda c: c.scratch_bytes)
 
 
 def _schedule(graph: Graph, fast: Fast, best: Choice) -> Schedule:

@@ -11,6 +11,7 @@ from tinyforge.ir.graph import Graph, Tensor
 from tinyforge.ir.program import KernelCall
 from tinyforge.ops.base import Op
 from tinyforge.schedule.best import best_schedule
+from tinyforge.schedule.estimate import Costs, plan_cycles
 from tinyforge.schedule.fast import estimate
 from tinyforge.schedule.options import Options, ScheduleResult
 from tinyforge.schedule.shape import LayerShape, NetworkShape
@@ -35,6 +36,8 @@ CODE_BYTES = 3000
 CODE_BYTES_A_LAYER = 900
 """Machine code of a model: a fixed part and one an operator. Measured on searched networks, see docs/search.md; the
 finalists are compiled, and what the linker says then counts."""
+CYCLES_AN_INSTRUCTION = {"cortex-m4": 1.52, "cortex-m7": 1.01}
+"""Of convolutional networks, by docs/benchmarks.md; of other cores no cycles are known, and instructions count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Cost:
 class BoardLimits:
     """The most of each cost; None for no limit. schedule, input, max_mac_factor: as for ``compile``.
 
-    count_input: whether the buffer of an input that is given whole counts as arena.
+    count_input: whether the buffer of an input that is given whole counts as arena. core: whose cycles are meant.
     """
 
     arena_bytes: int
@@ -66,6 +69,11 @@ class BoardLimits:
     input: str = "whole"
     max_mac_factor: float | None = None
     count_input: bool = True
+    core: str = ""
+
+    def cycles(self, instructions: float) -> int:
+        """Cycles of the core, from the scheduler's estimate of instructions."""
+        return round(instructions * CYCLES_AN_INSTRUCTION.get(self.core, 1.0))
 
     @property
     def limits(self) -> dict[str, int]:
@@ -123,7 +131,8 @@ def quick_cost(architecture: Architecture, limits: BoardLimits) -> Cost:
     found = estimate(network_shape(architecture), options, limits.arena_bytes)
     flash = estimated_weight_bytes(architecture) + code_bytes(architecture)
     factor = found.executed_macs / max(found.macs, 1)
-    return Cost(found.arena_bytes, flash, found.executed_macs, found.estimated_cycles, round(factor, 4))
+    cycles = limits.cycles(found.estimated_cycles)
+    return Cost(found.arena_bytes, flash, found.executed_macs, cycles, round(factor, 4))
 
 
 def first_cost(architecture: Architecture, limits: BoardLimits) -> Cost:
@@ -139,12 +148,13 @@ def cost_of(architecture: Architecture, limits: BoardLimits) -> Cost:
     calls = light_calls(graph)
     found = _schedule(graph, calls, limits)
     arena = found.plan.arena_bytes if limits.count_input else found.plan.arena_bytes_without_input
+    instructions = sum(plan_cycles(Costs(found.graph), found.schedule, found.plan, found.calls))
     own = [call for node, call in zip(found.graph.nodes, found.calls, strict=True) if not node.repeats]
     return Cost(
         arena_bytes=arena,
         flash_bytes=weight_bytes(own) + code_bytes(architecture),
         executed_macs=found.executed_macs,
-        estimated_cycles=found.estimated_cycles,
+        estimated_cycles=limits.cycles(instructions),
         mac_factor=round(found.mac_factor, 4),
     )
 
