@@ -24,7 +24,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 import tinyforge
-from tinyforge.cli.console import progress
+from tinyforge.cli.console import progress, roughly
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def searched(console: Console, options: argparse.Namespace) -> Subject:
         return EXAMPLE
     point, forecast = found.points[0], found.forecast
     lines = [
-        f"{forecast['networks']:.2g} networks share the weights of one that was trained for {settings.steps} steps",
+        f"{roughly(forecast['networks'])} networks share the weights of one, trained for {settings.steps} steps",
         f"{found.trials} were looked at, {found.judged} of them fit and were judged; the best was trained on",
         f"[bold]{point.accuracy:.1%}[/] of the validation digits right, as C code on the board",
     ]

@@ -49,6 +49,14 @@ def table(*columns: str, right: tuple[str, ...] = (), title: str | None = None) 
     return made
 
 
+def roughly(number: float) -> str:
+    """A count to two figures: ``440,000``, or ``1.1e14`` from a thousand million on."""
+    if number < 1e9:
+        return f"{float(f'{number:.2g}'):,.0f}"
+    mantissa, power = f"{number:.1e}".split("e")
+    return f"{mantissa}e{int(power)}"
+
+
 def facts(rows: Mapping[str, str]) -> Table:
     """Names and values in two columns."""
     from rich.table import Table

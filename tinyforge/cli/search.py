@@ -125,15 +125,16 @@ def _settings(options: Mapping[str, Any]) -> SearchSettings:
 
 def search_view(result: SearchResult) -> list[RenderableType]:
     """The forecast, and the points where there are any."""
-    from tinyforge.cli.console import facts, table
+    from tinyforge.cli.console import facts, roughly, table
 
     f = result.forecast
     refit = ", the best trained once more on validation samples too" if f["refit"] else ""
     rows = {
         "data": f"{f['data']}: {f['train']:,} to train, {f['validation']:,} to decide, {f['test']:,} to test",
-        "space": f"{result.narrowed.space.name}: {f['networks']:.3g} networks after narrowing; "
+        "space": f"{result.narrowed.space.name}: {roughly(f['networks'])} networks after narrowing; "
         f"{f['fitting']:,} of {f['sampled']:,} tried ones fit",
-        "supernet": f"{f['epochs']} epochs, largest network {f['largest_macs']:,} MACs; {f['training_macs']:.3g} MACs",
+        "supernet": f"{f['epochs']} epochs, largest network {f['largest_macs']:,} MACs; "
+        f"{roughly(f['training_macs'])} MACs in all",
         "search": f"{f['evaluations']} evaluations, {f['finalists']} finalists{refit}",
         "expect": f"{f['expect']} on two cores: {' + '.join(f'{s:,} s {n}' for n, s in f['seconds'].items())}",
     }
