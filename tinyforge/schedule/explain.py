@@ -75,6 +75,8 @@ def refusal(
         hints.append(f"--max-mac-factor {math.ceil(100 * least_factor) / 100:.2f}")
     if options.schedule != "auto":
         hints.append("--schedule auto")
+    elif options.objective == "sram" and None in (options.max_mac_factor, options.max_cycle_factor):
+        hints.append("--objective balanced")  # has no limits of work unless they are given
     if options.input == "whole" and options.schedule == "auto":
         hints.append("--input rows")
     hints += ["a smaller input", f"a board with more: tinyforge boards --sram {-(-plan.arena_bytes // 1024)}K"]
