@@ -76,6 +76,8 @@ def compile_view(result: CompileResult) -> list[Any]:
 
 def _bound(result: CompileResult) -> str:
     """How far the schedule is from what it could be; only a search for least SRAM bounds its whole family."""
+    if not result.plan.bound:
+        return "none known for these stages"
     bound, sought = f"{result.plan.bound:,} B", result.info.options.get("objective") == "sram"
     if not sought:
         return f"{bound} for these stages; --objective sram looks for less"

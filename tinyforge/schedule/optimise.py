@@ -152,12 +152,14 @@ class _Search(Answers):
         """What the fast level finds for the limit, where its exact plan keeps it: the plan of a path is now and then
         smaller than its closed form, which no other search here looks beyond."""
         fast = Fast(wire_graph(self.graph, self.calls), self.options, self.limit)
+        self.considered += fast.table.nbytes.size
         guess = fast.choose()
         if guess is None:
             return None
         found = self.grown(self.answer(as_path(self.space, fast, guess), effort=4000), self.limit)
-        works = found.macs <= self.most_macs() and found.cycles <= self.cycles
-        return found if works and found.nbytes <= self.limit else None
+        if found.nbytes > self.limit or found.macs > self.most_macs() or found.cycles > self.cycles:
+            return None
+        return found
 
     def _promise(self, few: Edges, best: Answer | None) -> int:
         """Bytes below which no path comes within the limits of work, by closed forms."""
@@ -291,7 +293,7 @@ class _Search(Answers):
         return best
 
     def _family(self) -> str:
-        if self.edges is None:
+        if self.edges is None and self.considered == 1:
             return "layer by layer"
         if self.options.schedule in FAMILIES:
             return FAMILIES[self.options.schedule]
@@ -314,7 +316,7 @@ class _Search(Answers):
             executed_macs=best.macs,
             family=self._family(),
             proven_optimal=proven or (best is self.base and best.plan.proven_optimal and self.edges is None),
-            lower_bound=min(self.bound or best.nbytes, best.nbytes),
+            lower_bound=min(self.bound, best.nbytes),
             considered=self.considered,
             layerwise_bytes=base_bytes,
             explanation=explain(space, best.schedule, best.plan, best.macs, base_bytes, self.limit, self.considered),
