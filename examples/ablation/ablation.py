@@ -186,13 +186,14 @@ class Ablation:
         data = self.prepared[0]
         arrays: dict[str, Any] = {}
         networks: dict[str, Any] = {}
-        first: dict[Candidate, str] = {}
         for name in names:
             found = self.chosen(name)
             if found.trial is None:
                 continue
-            if name != RESNET and first.setdefault(found.trial.candidate, name) != name:
-                networks[name] = {"same": first[found.trial.candidate]}
+            facts = {"space": space_text(found.space), "candidate": list(found.trial.candidate.values)}
+            twin = next((other for other, known in networks.items() if known == facts), None)
+            if twin is not None:
+                networks[name] = {"same": twin}
                 continue
             if name == RESNET:
                 whole = initial_weights(all_layers(found.space, data.shape, len(data.classes)), self.settings.seed)
@@ -200,10 +201,10 @@ class Ablation:
                 whole = {n: v.numpy() for n, v in self.net.variables.items()}
             network = architecture(found.space, found.trial.candidate, data.shape, len(data.classes))
             arrays |= {f"{name}:{n}": value for n, value in candidate_weights(network, whole).items()}
-            networks[name] = {"space": space_text(found.space), "candidate": list(found.trial.candidate.values)}
+            networks[name] = facts
         save_arrays(self.out / STARTS, arrays)
-        facts = {"seed": self.settings.seed, "samples": digest(data.train), "networks": networks}
-        save_json(self.out / NETWORKS, facts)
+        listed = {"seed": self.settings.seed, "samples": digest(data.train), "networks": networks}
+        save_json(self.out / NETWORKS, listed)
 
     def finish(self, name: str) -> dict[str, Any] | None:
         """The trained network as int8 C code, run."""

@@ -245,8 +245,6 @@ class _Search(Answers):
         """A plan that keeps the limit, or the least SRAM of all, with kernels of little scratch."""
         if self.kernels is None:
             self.use_slim()
-        if self.options.max_cycle_factor is None:
-            self.cycles = math.inf  # the default is one of objective ``sram``
         return self._guess_within() or self._smallest()
 
     def _quickest_within(self, collect: Callable[[Space, Limits], Edges], best: Answer | None) -> Answer | None:

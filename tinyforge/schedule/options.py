@@ -68,7 +68,8 @@ class Options:
     def cycle_factor(self) -> float:
         if self.max_cycle_factor is not None:
             return self.max_cycle_factor
-        return DEFAULT_FED_CYCLE_FACTOR if self.input == "rows" and self.schedule == "auto" else math.inf
+        by_default = self.objective == "sram" and self.input == "rows" and self.schedule == "auto"
+        return DEFAULT_FED_CYCLE_FACTOR if by_default else math.inf
 
 
 @dataclass(frozen=True, slots=True)
