@@ -39,6 +39,16 @@ def test_no_point_beats_another(mode: str) -> None:
         assert points[0].fused_stages == 0
 
 
+def test_every_point_promises_no_fewer_cycles_than_a_schedule_of_its_bytes_has() -> None:
+    """Moves of a plan count: without them three of these points promise up to 0.9 % too little."""
+    graph = read_network(DIGITS, "int8").graph
+    calls = lower_graph(graph)
+    options = Options("balanced", "auto", 1.25, "rows", max_cycle_factor=99.0)
+    for point in pareto(graph, calls, options):
+        fastest = optimise(graph, calls, point.arena_bytes, options)
+        assert fastest.estimated_cycles <= 1.001 * point.estimated_cycles, point
+
+
 def test_the_front_goes_on_with_squeezes_in_two_passes() -> None:
     graph = squeeze_graph(np.random.default_rng(3), 3)
     calls = lower_graph(graph)

@@ -10,7 +10,7 @@ from tinyforge.ir.program import KernelCall
 from tinyforge.ir.schedule import FusedStage, Schedule
 from tinyforge.memory.plan import plan_memory
 from tinyforge.ops.stage_windows import executed_macs, walk_stage
-from tinyforge.schedule.estimate import Costs, stage_estimates
+from tinyforge.schedule.estimate import Costs, plan_cycles
 from tinyforge.schedule.forms import forms
 from tinyforge.schedule.network import (
     Path,
@@ -90,7 +90,7 @@ def _points(graph: Graph, calls: Sequence[KernelCall], options: Options, below: 
             seen.add(schedule)
             fused = any(isinstance(stage, FusedStage) for stage in schedule.stages)
             plan = plan_memory(graph, schedule, calls, effort=_EFFORT, moves=fused)
-            cycles = sum(stage_estimates(graph, schedule, costs.run(schedule, calls)))
+            cycles = sum(plan_cycles(costs, schedule, plan, calls))
             point = _point(schedule, plan.arena_bytes, _macs(space, schedule), cycles)
             points.setdefault(point._key(), point)
     return list(points.values())
