@@ -144,22 +144,26 @@ class _Search(Answers):
 
     def _guess(self, best: Answer | None) -> Answer | None:
         """``best``, or what the fast level finds where that is smaller."""
-        fast = Fast(wire_graph(self.graph, self.calls), replace(self.options, objective="sram"), None)
-        guess = fast.choose()
-        return self._better(as_path(self.space, fast, guess), best) if guess else best
+        path = self._fast_path(replace(self.options, objective="sram"), None)
+        return self._better(path, best) if path else best
 
     def _guess_within(self) -> Answer | None:
         """What the fast level finds for the limit, where its exact plan keeps it: the plan of a path is now and then
         smaller than its closed form, which no other search here looks beyond."""
-        fast = Fast(wire_graph(self.graph, self.calls), self.options, self.limit)
-        self.considered += fast.table.nbytes.size
-        guess = fast.choose()
-        if guess is None:
+        path = self._fast_path(self.options, self.limit)
+        if path is None:
             return None
-        found = self.grown(self.answer(as_path(self.space, fast, guess), effort=4000), self.limit)
+        found = self.grown(self.answer(path, effort=4000), self.limit)
         if found.nbytes > self.limit or found.macs > self.most_macs() or found.cycles > self.cycles:
             return None
         return found
+
+    def _fast_path(self, options: Options, limit: int | None) -> Path | None:
+        """What the fast level chooses."""
+        fast = Fast(wire_graph(self.graph, self.calls), options, limit)
+        self.considered += fast.table.nbytes.size
+        guess = fast.choose()
+        return as_path(self.space, fast, guess) if guess else None
 
     def _promise(self, few: Edges, best: Answer | None) -> int:
         """Bytes below which no path comes within the limits of work, by closed forms."""
