@@ -319,6 +319,7 @@ def options() -> argparse.Namespace:
     for name in ("steps", "evaluations", "fine-steps", "jobs"):
         parser.add_argument(f"--{name}", type=int)
     parser.add_argument("--augment", default="auto")
+    parser.add_argument("--decay", type=float, default=0.01)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-resnet", action="store_true")
     parser.add_argument("--stage", choices=("search", "choose", "train", "finish", "all"), default="all")
@@ -332,7 +333,7 @@ def main() -> None:
     settings = SearchSettings(
         data=given.data, test=given.test, sram=max(limits), macs=given.macs, space=given.space, budget=given.budget,
         steps=given.steps, evaluations=given.evaluations, fine_steps=given.fine_steps, finalists=1, seed=given.seed,
-        augment=given.augment, input="rows", objectives=(), refit=False,
+        augment=given.augment, decay=given.decay, input="rows", objectives=(), refit=False,
     )  # fmt: skip
     names = [f"{name}-{limit}" for limit in limits for name in "abcd"] + [RESNET] * (not given.no_resnet)
     with progress(timed=True) as report:

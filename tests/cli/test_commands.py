@@ -132,6 +132,8 @@ def test_a_wrong_operator_is_named(build: Path, tmp_path: Path) -> None:
         (("compile", DIGITS, "--objective", "speed"), 2, "balanced, sram, latency"),
         (("compile", DIGITS, "--max-mac-factor", "0.5"), 2, "makes no sense"),
         (("compile", DIGITS, "--sram", "12 apples"), 2, "is not a size"),
+        (("search", "--decay", "-0.1"), 2, "--decay -0.1 makes no sense; give 0 to 10"),
+        (("search", "--decay", "nan"), 2, "--decay nan makes no sense"),
         (("run", "no_such_folder"), 2, "is no build folder"),
         (("run", DIGITS, "--on", "mars"), 2, "host, emulator, board"),
         (("boards", "--core", "z80"), 2, "cortex-m4"),

@@ -7,11 +7,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from tinyforge.api.search_points import finalist_recipe
 from tinyforge.errors import UsageError
 from tinyforge.search.architecture import all_layers
 from tinyforge.search.channel_order import channel_groups, importance, moved, sorted_channels
+from tinyforge.search.dataset import make_dataset
 from tinyforge.search.recipes import Recipe, sandwich, sorted_random
-from tinyforge.search.settings import SearchSettings
+from tinyforge.search.settings import SearchSettings, settings_from
+from tinyforge.search.sources import load_data
 from tinyforge.search.space import Candidate, SearchSpace, extreme, gene_values
 from tinyforge.search.space_file import load_space, preset_names
 from tinyforge.search.supernet import initial_weights
@@ -54,6 +57,12 @@ def test_the_rate_rises_and_falls() -> None:
     assert max(rates) == pytest.approx(max(rates[4:6]))
     assert all(a > b for a, b in pairwise(rates[5:]))
     assert rates[-1] < 1e-3
+
+
+def test_finalists_are_trained_with_the_decay_asked_for() -> None:
+    data = make_dataset(load_data("digits"), 0)
+    assert finalist_recipe(SearchSettings(decay=0.07), data).decay == 0.07
+    assert finalist_recipe(settings_from(SearchSettings(decay=0.07).as_json()), data, 3).decay == 0.07
 
 
 def test_unknown_recipe() -> None:

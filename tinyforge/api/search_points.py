@@ -62,7 +62,7 @@ def finalist_recipe(settings: SearchSettings, data: Dataset, times: int = 1) -> 
 
     budget = settings.plan
     epochs = budget.epochs(data, budget.fine_steps) * times
-    return Recipe(epochs, budget.batch, rate=FINE_RATE, first=0, augment=settings.augment)
+    return Recipe(epochs, budget.batch, rate=FINE_RATE, decay=settings.decay, first=0, augment=settings.augment)
 
 
 class Finals:

@@ -53,6 +53,9 @@ Augment = Annotated[
         rich_help_panel=_WHAT,
     ),
 ]
+Decay = Annotated[
+    float, typer.Option("--decay", help="Weight decay of finalists.", rich_help_panel=_HOW)
+]
 Macs = Annotated[int | None, typer.Option("--macs", help="Most executed MACs.", rich_help_panel=_LIMITS)]
 Cycles = Annotated[
     int | None, typer.Option("--cycles", help="Most estimated cycles of the core.", rich_help_panel=_LIMITS)
