@@ -319,7 +319,7 @@ def options() -> argparse.Namespace:
     for name in ("steps", "evaluations", "fine-steps", "jobs"):
         parser.add_argument(f"--{name}", type=int)
     parser.add_argument("--augment", default="auto")
-    parser.add_argument("--decay", type=float, default=0.01)
+    parser.add_argument("--decay", type=float)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-resnet", action="store_true")
     parser.add_argument("--stage", choices=("search", "choose", "train", "finish", "all"), default="all")

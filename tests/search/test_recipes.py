@@ -12,7 +12,7 @@ from tinyforge.errors import UsageError
 from tinyforge.search.architecture import all_layers
 from tinyforge.search.channel_order import channel_groups, importance, moved, sorted_channels
 from tinyforge.search.dataset import make_dataset
-from tinyforge.search.recipes import Recipe, sandwich, sorted_random
+from tinyforge.search.recipes import Recipe, sandwich, sorted_random, usual_decay
 from tinyforge.search.settings import SearchSettings, settings_from
 from tinyforge.search.sources import load_data
 from tinyforge.search.space import Candidate, SearchSpace, extreme, gene_values
@@ -63,6 +63,7 @@ def test_finalists_are_trained_with_the_decay_asked_for() -> None:
     data = make_dataset(load_data("digits"), 0)
     assert finalist_recipe(SearchSettings(decay=0.07), data).decay == 0.07
     assert finalist_recipe(settings_from(SearchSettings(decay=0.07).as_json()), data, 3).decay == 0.07
+    assert finalist_recipe(SearchSettings(), data).decay == usual_decay("image", 1) < usual_decay("image", 3)
 
 
 def test_unknown_recipe() -> None:

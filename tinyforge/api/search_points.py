@@ -58,11 +58,12 @@ def _refit_facts(decided: Point) -> dict[str, Any]:
 
 def finalist_recipe(settings: SearchSettings, data: Dataset, times: int = 1) -> Recipe:
     """How finalists are trained; ``times`` as many epochs."""
-    from tinyforge.search.recipes import Recipe
+    from tinyforge.search.recipes import Recipe, usual_decay
 
     budget = settings.plan
+    decay = usual_decay(data.kind, data.shape[2]) if settings.decay is None else settings.decay
     epochs = budget.epochs(data, budget.fine_steps) * times
-    return Recipe(epochs, budget.batch, rate=FINE_RATE, decay=settings.decay, first=0, augment=settings.augment)
+    return Recipe(epochs, budget.batch, rate=FINE_RATE, decay=decay, first=0, augment=settings.augment)
 
 
 class Finals:

@@ -62,7 +62,7 @@ def search(
     base: Base = None,
     minimise: Minimise = "arena_bytes,estimated_cycles",
     augment: Augment = "auto",
-    decay: Decay = 0.01,
+    decay: Decay = None,
     recipe: Recipe = "sandwich",
     budget: BudgetKind = "quick",
     evaluations: Evaluations = None,

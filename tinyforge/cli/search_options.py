@@ -54,7 +54,10 @@ Augment = Annotated[
     ),
 ]
 Decay = Annotated[
-    float, typer.Option("--decay", help="Weight decay of finalists.", rich_help_panel=_HOW)
+    float | None,
+    typer.Option(
+        "--decay", help="Weight decay of finalists; default: 0.3 for photographs, else 0.01.", rich_help_panel=_HOW
+    ),
 ]
 Macs = Annotated[int | None, typer.Option("--macs", help="Most executed MACs.", rich_help_panel=_LIMITS)]
 Cycles = Annotated[

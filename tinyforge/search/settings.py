@@ -55,8 +55,8 @@ class SearchSettings:
 
     base: a model file that the space is made around, instead of ``space``. predictor: ``auto`` lets predicted
     accuracies choose what is judged, where they rank well. warm_up: ``proxy`` begins the study with candidates a
-    training-free score picks. Numbers that are None follow from the budget. decay: of the kernels
-    of finalists, times the rate at each step. refit: see ``Budget``.
+    training-free score picks. Numbers that are None follow from the budget, decay (of the kernels of
+    finalists, times the rate at each step) from the data. refit: see ``Budget``.
     """
 
     data: str = "digits"
@@ -74,7 +74,7 @@ class SearchSettings:
     budget: str = "quick"
     objectives: tuple[str, ...] = ("arena_bytes", "estimated_cycles")
     augment: str = "auto"
-    decay: float = 1e-2
+    decay: float | None = None
     predictor: str = "auto"
     warm_up: str = "off"
     recipe: str = RECIPES[0]
@@ -94,7 +94,7 @@ class SearchSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"--{name.replace('_', '-')} {value} makes no sense; give 1 or more")
-        if not 0 <= self.decay <= MOST_DECAY:
+        if self.decay is not None and not 0 <= self.decay <= MOST_DECAY:
             raise UsageError(f"--decay {self.decay} makes no sense; give 0 to {MOST_DECAY:g}")
         for name, known in (("predictor", ("auto", "off")), ("warm_up", ("off", "proxy"))):
             if getattr(self, name) not in known:
