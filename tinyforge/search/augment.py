@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyforge.errors import UsageError
 from tinyforge.ir.types import Array
-from tinyforge.search.dataset import Floats, Scaling
+from tinyforge.search.dataset import Floats, Scaling, photographs
 
 Augment = Callable[[Floats, np.random.Generator], Floats]
 AugmentBatch = Callable[[Floats, Floats, np.random.Generator], tuple[Floats, Floats]]
@@ -173,6 +173,6 @@ def augmentation(names: str, kind: str, channels: int, scaling: Scaling) -> Augm
 
 def _usual(kind: str, channels: int) -> tuple[str, ...]:
     """What ``auto`` stands for."""
-    if kind == "image" and channels == 3:
+    if photographs(kind, channels):
         return PHOTOS
     return VECTORS if kind == "signal" and channels % 3 == 0 else DEFAULTS[kind]

@@ -65,6 +65,11 @@ class Scaling:
         return np.asarray((x.astype(np.float32) - mean) / std, np.float32)
 
 
+def photographs(kind: str, channels: int) -> bool:
+    """Whether samples are images with colours: digits and letters come in shades of grey."""
+    return kind == "image" and channels == 3
+
+
 PIXELS = Scaling((0.0,), (255.0,))
 
 

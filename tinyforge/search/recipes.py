@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinyforge.search.dataset import photographs
 from tinyforge.search.space import Candidate, SearchSpace, extreme, make_candidate, random_candidate
 
 RECIPES = ("sandwich", "sortednet")
 DECAY, PHOTO_DECAY = 1e-2, 0.3
-"""Of finalists' kernels. Photographs are learnt by heart without the larger one (measured: docs/search.md)."""
+"""Of kernels; the larger one for finalists of photographs, learnt by heart without it (measured: docs/search.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Recipe:
 
 def usual_decay(kind: str, channels: int) -> float:
     """Weight decay of finalists for samples of a kind, where none is asked for."""
-    return PHOTO_DECAY if kind == "image" and channels == 3 else DECAY
+    return PHOTO_DECAY if photographs(kind, channels) else DECAY
 
 
 def sandwich(space: SearchSpace, rng: np.random.Generator, count: int) -> list[Candidate]:
