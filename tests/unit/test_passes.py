@@ -11,7 +11,8 @@ import pytest
 from tests.graph_builder import CONV, NONE, POOL, GraphBuilder, assert_like_litert, imported, kinds
 from tests.tflite_writer import write_tflite
 from tinyforge.errors import TinyforgeError, UsageError
-from tinyforge.ir.graph import Adapter
+from tinyforge.ir.graph import Adapter, Tensor
+from tinyforge.ir.types import Quant
 from tinyforge.ops.base import Activation
 from tinyforge.passes.adapters import dequantize, from_model, quantize, to_model
 from tinyforge.passes.pipeline import PASSES, optimise
@@ -47,6 +48,34 @@ def test_pad_read_by_two_convolutions_and_adds_to_their_own_padding() -> None:
     weights = b.const((1, 3, 3, 3))
     z = b.op("depthwise_conv2d", [p, weights, b.bias(3)], (1, 7, 7, 3), (0.4, 3), **CONV, multiplier=1)
     assert sorted(kinds(assert_like_litert(b, [x], [y, z]))) == ["conv2d", "depthwise_conv2d"]
+
+
+def per_channel(weights: Tensor) -> Tensor:
+    """Weights of a depthwise convolution with a scale for each channel."""
+    count = weights.shape[3]
+    scales = tuple(float(np.float32(0.01 + 0.005 * i)) for i in range(count))
+    return replace(weights, type=replace(weights.type, quant=Quant(scales, (0,) * count, axis=3)))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 7, 8])
+def test_a_depthwise_convolution_of_one_channel_is_an_ordinary_one(channels: int) -> None:
+    b = GraphBuilder()
+    x = b.input((1, 9, 8, 1), Q)
+    weights = b.const((1, 4, 3, channels))
+    b.tensors[weights] = per_channel(b.tensors[weights])
+    options = CONV | {"stride": (2, 1), "padding": (1, 2, 1, 0)}
+    inputs = [x, weights, b.bias(channels)]
+    y = b.op("depthwise_conv2d", inputs, (1, 5, 7, channels), (0.4, 3), **options, multiplier=channels)
+    graph = assert_like_litert(b, [x], [y])
+    assert kinds(graph) == ["conv2d" if channels > 1 else "depthwise_conv2d"]
+
+
+def test_a_depthwise_convolution_of_several_channels_stays() -> None:
+    b = GraphBuilder()
+    x = b.input((1, 6, 6, 2), Q)
+    inputs = [x, b.const((1, 3, 3, 4)), b.bias(4)]
+    y = b.op("depthwise_conv2d", inputs, (1, 4, 4, 4), (0.4, 3), **CONV, multiplier=2)
+    assert kinds(assert_like_litert(b, [x], [y])) == ["depthwise_conv2d"]
 
 
 def test_pads_one_after_the_other() -> None:

@@ -27,15 +27,7 @@ from tinyforge.ops.conv2d import out_extent
 from tinyforge.ops.depthwise_planes import AT_ONCE, MAX_ROWS, Planes, pack_constants, plane_layout
 from tinyforge.ops.packing_mve import GROUP as MVE_GROUP
 from tinyforge.ops.packing_mve import SCRATCH_LIMIT as MVE_SCRATCH_LIMIT
-from tinyforge.ops.packing_mve import (
-    WINDOW_KERNEL,
-    MvePlanes,
-    one_window_call,
-    pack_depthwise_mve,
-    pack_matmul_mve,
-    plane_layout_mve,
-    window_call,
-)
+from tinyforge.ops.packing_mve import MvePlanes, pack_depthwise_mve, plane_layout_mve
 from tinyforge.ops.requant import Rescale, accumulator_range
 from tinyforge.ops.scaling import channel_multipliers, convolution_outputs, weights_without_zero
 
@@ -135,8 +127,6 @@ class DepthwiseConv2D(Op):
 
     def lower_for(self, isa: Isa, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         _, kh, kw, channels = ins[1].shape
-        if isa is Isa.MVE and ins[0].shape[3] == 1:
-            return self._lower_windows(ins, outs)
         packed = None
         if isa is Isa.MVE and self.multiplier == 1 and (self.dilation[1] == 1 or kw == 1):
             packed = pack_depthwise_mve(weights_without_zero(ins)[0], folded_bias(ins), self._rescale(ins, outs))
@@ -168,26 +158,6 @@ class DepthwiseConv2D(Op):
             ),
         )
 
-    def _lower_windows(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
-        """Of one input channel: an ordinary convolution, for Helium."""
-        _, kh, kw, channels = ins[1].shape
-        weights = weights_without_zero(ins).reshape(-1, channels).T
-        packed = pack_matmul_mve(weights, folded_bias(ins), self._rescale(ins, outs))
-        if packed is None:
-            return self.lower(ins, outs)
-        shape = (
-            ("kh", kh),
-            ("kw", kw),
-            ("in_w", ins[0].shape[2]),
-            ("in_c", 1),
-            ("out_c", channels),
-            ("stride_w", self.stride[1]),
-            ("dilation_w", self.dilation[1]),
-            ("pad_left", self.padding[2]),
-            ("in_zero", ins[0].type.zero_point),
-        )
-        return window_call(packed, self._row_inputs(ins), shape, kh * kw)
-
     def _row_inputs(self, ins: Sequence[Tensor]) -> tuple[RowInput, ...]:
         _, kh, kw, _ = ins[1].shape
         rows = conv_axis(kh, self.stride[0], self.padding[0], self.dilation[0])
@@ -205,8 +175,6 @@ class DepthwiseConv2D(Op):
     def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
         if ins[1].type.zero_point or not call.scratch_bytes:
             return ()
-        if call.kernel == WINDOW_KERNEL:
-            return (one_window_call(call),)
         _, kh, kw, _ = ins[1].shape
         stride, width, channels = self.stride[1], outs[0].shape[2], ins[0].shape[3]
         found: list[KernelCall] = []
@@ -229,7 +197,7 @@ class DepthwiseConv2D(Op):
         self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], slices: int, spread: bool
     ) -> KernelCall | None:
         channels, made = ins[0].shape[3], outs[0].shape[3]
-        if channels % slices or call.kernel == WINDOW_KERNEL:
+        if channels % slices:
             return None
         if call.kernel == "tf_depthwise_mve_s8" and channels % (slices * MVE_GROUP):
             return None

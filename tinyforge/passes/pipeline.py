@@ -12,6 +12,7 @@ from tinyforge.passes.crops import fold_crops
 from tinyforge.passes.dead_channels import drop_dead_channels
 from tinyforge.passes.edges import strip_edges
 from tinyforge.passes.noops import drop_noops, drop_noops_at_outputs, join_reshapes
+from tinyforge.passes.one_channel import widen_one_channel
 from tinyforge.passes.padding import fold_pad
 from tinyforge.passes.reshapes import sink_reshapes
 from tinyforge.passes.rewrite import drop_unread
@@ -30,6 +31,7 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("sink_reshapes", sink_reshapes),
     ("join_sunk_reshapes", join_reshapes),
     ("drop_sunk_reshapes", drop_noops),
+    ("widen_one_channel", widen_one_channel),
     ("fold_pad", fold_pad),
     ("fold_crops", fold_crops),
     ("fuse_activations", fuse_activations),
