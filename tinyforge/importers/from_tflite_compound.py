@@ -6,13 +6,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from tinyforge.errors import UnsupportedModel
 from tinyforge.importers.from_tflite_ops import BUILDERS, Operands
 from tinyforge.importers.from_tflite_reasons import require_quantisation
 from tinyforge.importers.from_tflite_tensors import convert_tensor
-from tinyforge.ir.graph import Node, Tensor
+from tinyforge.ir.graph import Node, Tensor, swap_ends
 from tinyforge.ir.types import Quant, TensorType
 from tinyforge.ops import OPS
 from tinyforge.ops.base import Activation, Op
@@ -88,7 +86,7 @@ def _grouped(o: Operands, a: Assembly) -> None:
     bias = [o.x(p) for p in o.present(2)]
     if w.shape[3] == 1:
         attributes = recipe.attributes | {"multiplier": channels // groups}
-        return a.finish("depthwise_conv2d", attributes, [x, _as_depthwise(w, a.label("weights")), *bias])
+        return a.finish("depthwise_conv2d", attributes, [x, swap_ends(w, a.label("weights"), 3), *bias])
     if groups > MAX_PARTS:
         raise UnsupportedModel(f"{groups} groups, the limit is {MAX_PARTS}")
     parts = a.step("split", {"axis": 3, "sizes": (w.shape[3],) * groups}, [x], x.type)
@@ -98,15 +96,6 @@ def _grouped(o: Operands, a: Assembly) -> None:
         constants = [_rows(t, i * size, (i + 1) * size, n) for t, n in zip((w, *bias), names, strict=False)]
         results += a.step("conv2d", recipe.attributes, [part, *constants], out)
     return a.finish("concatenation", {"axis": 3, "activation": Activation.NONE}, results)
-
-
-def _as_depthwise(w: Tensor, name: str) -> Tensor:
-    """(channels, H, W, 1) -> (1, H, W, channels)."""
-    quant = w.type.quant
-    if quant is not None and quant.axis is not None:
-        quant = Quant(quant.scale, quant.zero_point, 3)
-    data = np.ascontiguousarray(w.array().transpose(3, 1, 2, 0))
-    return Tensor(name, TensorType(data.shape, w.type.dtype, quant), data)
 
 
 def _rows(t: Tensor, lo: int, hi: int, name: str) -> Tensor:

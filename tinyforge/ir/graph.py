@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -103,6 +103,17 @@ class Graph:
             for name in dict.fromkeys(node.inputs):
                 found.setdefault(name, []).append(i)
         return found
+
+
+def swap_ends(weights: Tensor, name: str, axis: int) -> Tensor:
+    """Weights (O, H, W, 1) as (1, H, W, O) or the other way round, called ``name``; scales of channels then have
+    ``axis``."""
+    kind = weights.type
+    quant = kind.quant
+    if quant is not None and quant.axis is not None:
+        quant = replace(quant, axis=axis)
+    data = np.ascontiguousarray(weights.array().transpose(3, 1, 2, 0))
+    return Tensor(name, TensorType(data.shape, kind.dtype, quant), data)
 
 
 def replace_graph(graph: Graph, *, nodes: Sequence[Node], tensors: Mapping[str, Tensor] | None = None) -> Graph:
