@@ -29,7 +29,7 @@ import numpy as np
 
 from tinyforge.api.progress import Progress
 from tinyforge.api.search import FRONT, TRIALS
-from tinyforge.api.search_points import POINT, TRAINED, Finals, finalist_recipe
+from tinyforge.api.search_points import POINT, TRAINED, Finals, finalist_recipe, lessons_of
 from tinyforge.api.search_run import Means, SearchRun
 from tinyforge.api.settings import size_option
 from tinyforge.cli.console import progress
@@ -256,7 +256,8 @@ def train(out: Path, settings: SearchSettings, threads: int | None, report: Prog
         weights = {n.split(":", 1)[1]: value for n, value in arrays.items() if n.startswith(f"{name}:")}
         starts[out / name / TRAINED] = Start(network, weights)
     recipe = larger(finalist_recipe(settings, data), len(data.train))
-    train_together(starts, data, recipe, listed["seed"], out / TRAINING, report, threads)
+    lessons = lessons_of(settings, data, out)
+    train_together(starts, data, recipe, listed["seed"], out / TRAINING, report, threads, lessons)
 
 
 def digest(samples: Samples) -> str:
@@ -320,6 +321,7 @@ def options() -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=int)
     parser.add_argument("--augment", default="auto")
     parser.add_argument("--decay", type=float)
+    parser.add_argument("--teacher")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-resnet", action="store_true")
     parser.add_argument("--stage", choices=("search", "choose", "train", "finish", "all"), default="all")
@@ -333,7 +335,7 @@ def main() -> None:
     settings = SearchSettings(
         data=given.data, test=given.test, sram=max(limits), macs=given.macs, space=given.space, budget=given.budget,
         steps=given.steps, evaluations=given.evaluations, fine_steps=given.fine_steps, finalists=1, seed=given.seed,
-        augment=given.augment, decay=given.decay, input="rows", objectives=(), refit=False,
+        augment=given.augment, decay=given.decay, teacher=given.teacher, input="rows", objectives=(), refit=False,
     )  # fmt: skip
     names = [f"{name}-{limit}" for limit in limits for name in "abcd"] + [RESNET] * (not given.no_resnet)
     with progress(timed=True) as report:

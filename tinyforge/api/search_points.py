@@ -14,7 +14,7 @@ import numpy as np
 from tinyforge.api.compile import CompileResult, compile
 from tinyforge.api.progress import Progress
 from tinyforge.api.run import RunReport, run
-from tinyforge.errors import DeviceError, DoesNotFit
+from tinyforge.errors import DeviceError, DoesNotFit, UsageError
 from tinyforge.search.files import load_json, save_json
 from tinyforge.search.settings import REFIT_TIMES, Budget, SearchSettings
 
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from tinyforge.search.finalist import Finalist
     from tinyforge.search.recipes import Recipe
     from tinyforge.search.space import SearchSpace
+    from tinyforge.search.torch_trainer import Lessons
     from tinyforge.search.trial import Trial
 
 POINT, MODEL, UNFINISHED, TRAINED = "point.json", "model.tflite", "training.npz", "trained.npz"
+TEACHER = "teacher.npz"
 FINE_RATE = 4e-3
 """Highest learning rate of a finalist."""
 
@@ -64,6 +66,19 @@ def finalist_recipe(settings: SearchSettings, data: Dataset, times: int = 1) -> 
     decay = usual_decay(data.kind, data.shape[2]) if settings.decay is None else settings.decay
     epochs = budget.epochs(data, budget.fine_steps) * times
     return Recipe(epochs, budget.batch, rate=FINE_RATE, decay=decay, first=0, augment=settings.augment)
+
+
+def lessons_of(settings: SearchSettings, data: Dataset, folder: Path) -> Lessons | None:
+    """The teacher that is asked for, whose weights are kept in ``folder``. Raises UsageError."""
+    from tinyforge.search.space_file import load_space
+    from tinyforge.search.torch_trainer import Lessons
+
+    if settings.teacher is None:
+        return None
+    space = load_space(settings.teacher).for_data(data.shape)
+    if space.dims != data.dims:
+        raise UsageError(f"--teacher {settings.teacher} is for data of {space.dims} dimensions, not of {data.dims}")
+    return Lessons(folder / TEACHER, space)
 
 
 class Finals:
@@ -125,11 +140,12 @@ class Finals:
         from tinyforge.search.supernet import candidate_weights
         from tinyforge.search.torch_trainer import Start, larger, train_together
 
+        lessons = lessons_of(self.settings, self.data, self.folder)
         whole = {name: variable.numpy() for name, variable in self.judge.net.variables.items()}
         networks = {file: self._architecture(trial) for file, trial in trials.items()}
         starts = {file: Start(network, candidate_weights(network, whole)) for file, network in networks.items()}
         recipe = larger(finalist_recipe(self.settings, self.data, times), len(data.train))
-        train_together(starts, data, recipe, self.settings.seed, checkpoint, self.progress, self.threads)
+        train_together(starts, data, recipe, self.settings.seed, checkpoint, self.progress, self.threads, lessons)
 
     def _architecture(self, trial: Trial) -> Architecture:
         from tinyforge.search.architecture import architecture

@@ -26,7 +26,10 @@ def shift(x: Floats, rng: np.random.Generator) -> Floats:
 
 def flip(x: Floats, rng: np.random.Generator) -> Floats:
     """Half of the images mirrored left to right."""
-    return np.asarray(np.where(rng.random(len(x))[:, None, None, None] < 0.5, x[:, :, ::-1], x))
+    made: Floats = x.copy()
+    turned = rng.random(len(x)) < 0.5
+    made[turned] = x[turned, :, ::-1]
+    return made
 
 
 def light(x: Floats, rng: np.random.Generator) -> Floats:
@@ -151,7 +154,7 @@ def mixup(x: Floats, labels: Floats, rng: np.random.Generator) -> tuple[Floats, 
 
 def augmentation(names: str, kind: str, channels: int, scaling: Scaling) -> AugmentBatch:
     """``auto`` (by kind of data), ``none``, or names of steps with commas between. Raises UsageError."""
-    chosen = _usual(kind, channels) if names == "auto" else tuple(n for n in names.split(",") if n and n != "none")
+    chosen = _chosen(names, kind, channels)
     unknown = [name for name in chosen if name not in (*STEPS, ROTATE, MIXUP)]
     if unknown:
         known = ", ".join((*STEPS, ROTATE, MIXUP))
@@ -169,6 +172,15 @@ def augmentation(names: str, kind: str, channels: int, scaling: Scaling) -> Augm
         return np.ascontiguousarray(x, np.float32), labels
 
     return change
+
+
+def mirrors(names: str, kind: str, channels: int) -> bool:
+    """Whether mirror images are among what ``augmentation`` makes."""
+    return "flip" in _chosen(names, kind, channels)
+
+
+def _chosen(names: str, kind: str, channels: int) -> tuple[str, ...]:
+    return _usual(kind, channels) if names == "auto" else tuple(n for n in names.split(",") if n and n != "none")
 
 
 def _usual(kind: str, channels: int) -> tuple[str, ...]:

@@ -55,7 +55,8 @@ class SearchSettings:
 
     base: a model file that the space is made around, instead of ``space``. predictor: ``auto`` lets predicted
     accuracies choose what is judged, where they rank well. warm_up: ``proxy`` begins the study with candidates a
-    training-free score picks. Numbers that are None follow from the budget, decay (of the kernels of
+    training-free score picks. teacher: a space whose largest network teaches the finalists; None for labels alone.
+    Numbers that are None follow from the budget, decay (of the kernels of
     finalists, times the rate at each step) from the data. refit: see ``Budget``.
     """
 
@@ -84,6 +85,7 @@ class SearchSettings:
     fine_steps: int | None = None
     finalists: int | None = None
     refit: bool = True
+    teacher: str | None = None
 
     def __post_init__(self) -> None:
         if self.budget not in BUDGETS:

@@ -9,8 +9,6 @@ the epochs rounds as int8 does, so that no training with rounding need follow.
 from __future__ import annotations
 
 import math
-import queue
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -21,20 +19,24 @@ from typing import Any
 import numpy as np
 
 from tinyforge.ir.types import Array
-from tinyforge.search.architecture import Architecture
-from tinyforge.search.augment import augmentation, soft_labels
+from tinyforge.search.architecture import Architecture, all_layers, architecture
+from tinyforge.search.augment import mirrors
 from tinyforge.search.dataset import Dataset
 from tinyforge.search.files import load_arrays, save_arrays
 from tinyforge.search.recipes import Recipe
+from tinyforge.search.space import SearchSpace, extreme
+from tinyforge.search.supernet import candidate_weights, initial_weights
+from tinyforge.search.teacher import TEMPERATURE, Teacher
+from tinyforge.search.torch_batches import Batches, ahead
 from tinyforge.search.torch_network import TorchNetwork, pytorch
 from tinyforge.search.train import Report
 
 AWARE_PART = 0.1
 """The last part of the epochs, which rounds as int8 does."""
+TEACHER_PART = 0.5
+"""Epochs of a teacher over those of finalists."""
 LARGER, LEAST_STEPS = 4, 100
 """Batches over those of TensorFlow at most, and the steps an epoch keeps; the rate grows by the square root."""
-WAITING = 16
-"""Batches made ahead."""
 SAVED_EVERY = 30.0
 """Seconds between checkpoints, at least."""
 WARM_STEPS = 3
@@ -49,6 +51,14 @@ class Start:
     weights: Mapping[str, Array]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Lessons:
+    """The teacher is the largest network of ``space``; its weights are kept in ``file``."""
+
+    file: Path
+    space: SearchSpace
+
+
 def has_gpu() -> bool:
     """Whether PyTorch is installed and sees a GPU."""
     try:
@@ -56,6 +66,11 @@ def has_gpu() -> bool:
     except ImportError:
         return False
     return bool(torch.cuda.is_available())
+
+
+def device_of(torch: Any) -> Any:
+    """The GPU where PyTorch sees one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def larger(recipe: Recipe, samples: int) -> Recipe:
@@ -72,28 +87,59 @@ def train_together(
     checkpoint: Path,
     tell: Report,
     threads: int | None = None,
+    lessons: Lessons | None = None,
 ) -> None:
-    """Train all networks and write the weights of each to its file; those that have one are left out."""
+    """Train all networks and write the weights of each to its file; those that have one are left out.
+
+    checkpoint: file that training goes on from. lessons: of the teacher whose answers they learn; without them the
+    networks learn the labels.
+    """
     missing = {file: start for file, start in starts.items() if not file.is_file()}
     if missing:
         pytorch(threads)
-        trained = TorchTrainer(list(missing.values()), data, recipe, seed).run(checkpoint, tell)
+        teacher = None if lessons is None else _teacher(lessons, data, recipe, seed, checkpoint, tell)
+        trained = TorchTrainer(list(missing.values()), data, recipe, seed, teacher=teacher).run(checkpoint, tell)
         for file, weights in zip(missing, trained, strict=True):
             file.parent.mkdir(parents=True, exist_ok=True)
             save_arrays(file, weights)
         checkpoint.unlink(missing_ok=True)
 
 
+def _teacher(lessons: Lessons, data: Dataset, recipe: Recipe, seed: int, checkpoint: Path, tell: Report) -> Teacher:
+    """The teacher of ``lessons``, trained where its file is not there."""
+    classes, space = len(data.classes), lessons.space
+    network = architecture(space, extreme(space, -1), data.shape, classes)
+    known = lessons.file.is_file()
+    if not known:
+        first = initial_weights(all_layers(space, data.shape, classes), seed)
+        own = replace(recipe, epochs=max(1, round(recipe.epochs * TEACHER_PART)))
+        trainer = TorchTrainer([Start(network, candidate_weights(network, first))], data, own, seed, aware=0)
+        save_arrays(lessons.file, trainer.run(checkpoint, lambda _, *done: tell("training the teacher", *done))[0])
+    trained = TorchNetwork(network, load_arrays(lessons.file), device_of(pytorch()))
+    teacher = Teacher(trained, mirrors(recipe.augment, data.kind, data.shape[2]))
+    if not known:
+        tell(f"the teacher knows {teacher.accuracy(data, seed):.1%} of the validation samples")
+    return teacher
+
+
 class TorchTrainer:
     """Networks that are trained together on ``data``; ``recipe`` as for ``Trainer``. device: by default a GPU where
-    PyTorch sees one."""
+    PyTorch sees one. teacher: whose answers they learn instead of the labels. aware: the last part of the epochs, in
+    which they round as int8 does."""
 
     def __init__(
-        self, starts: Sequence[Start], data: Dataset, recipe: Recipe, seed: int, device: str | None = None
+        self,
+        starts: Sequence[Start],
+        data: Dataset,
+        recipe: Recipe,
+        seed: int,
+        device: str | None = None,
+        teacher: Teacher | None = None,
+        aware: float = AWARE_PART,
     ) -> None:
         self.torch = torch = pytorch()
         self.data, self.recipe, self.seed = data, recipe, seed
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = torch.device(device) if device else device_of(torch)
         torch.manual_seed(seed)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         self.networks = [TorchNetwork(start.architecture, start.weights, self.device) for start in starts]
@@ -105,18 +151,14 @@ class TorchTrainer:
         gpu = self.device.type == "cuda"
         rate = torch.zeros((), device=self.device)
         self.optimiser = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), eps=1e-8, capturable=gpu, foreach=gpu)
-        self.augment = augmentation(recipe.augment, data.kind, data.shape[2], data.scaling)
+        self.teacher, self.aware = teacher, aware
+        self.batches = Batches(data, recipe.batch, recipe.augment, seed)
         self.epoch = 0
-
-    @property
-    def steps(self) -> int:
-        """Steps of an epoch; what is left over is trained in another one, since recorded steps have one size."""
-        return max(1, len(self.data.train) // self.recipe.batch)
 
     @property
     def plain_epochs(self) -> int:
         """Epochs without rounding."""
-        return math.ceil(self.recipe.epochs * (1 - AWARE_PART))
+        return math.ceil(self.recipe.epochs * (1 - self.aware))
 
     def run(self, checkpoint: Path | None, tell: Report) -> list[dict[str, Array]]:
         """Train to the last epoch, from the file ``checkpoint`` where there is one; each network's weights."""
@@ -128,18 +170,19 @@ class TorchTrainer:
         return [network.weights() for network in self.networks]
 
     def _phase(self, end: int, rounding: bool, checkpoint: Path | None, tell: Report) -> None:
-        total, saved = self.recipe.epochs * self.steps, time.monotonic()
+        steps, saved = self.batches.steps, time.monotonic()
+        total = self.recipe.epochs * steps
         for network in self.networks:
             network.rounding = rounding
-        step, first, number = None, self.epoch, self.epoch * self.steps
-        for images, targets in _ahead(self._batches(first, end)):
+        step, number = None, self.epoch * steps
+        for images, labels in ahead(self.batches.epochs(self.epoch, end)):
             if step is None:
-                step = _Step(self, images, targets)
+                step = _Step(self, images, labels)
             self._set_rate(self.recipe.rate_at(number, total))
-            step.run(images, targets)
+            step.run(images, labels)
             number += 1
             tell("training finalists", number, total)
-            if number % self.steps == 0:
+            if number % steps == 0:
                 self.epoch += 1
                 late = time.monotonic() - saved > SAVED_EVERY
                 if checkpoint is not None and (late or self.epoch == end):
@@ -150,24 +193,19 @@ class TorchTrainer:
         for group in self.optimiser.param_groups:
             group["lr"].fill_(rate)
 
-    def _batches(self, first: int, end: int) -> Iterator[tuple[Array, Array]]:
-        for epoch in range(first, end):
-            rng = np.random.default_rng([self.seed, 31, epoch])
-            order = rng.permutation(len(self.data.train))
-            for number in range(self.steps):
-                part = self.data.train.take(order[number * self.recipe.batch :][: self.recipe.batch])
-                targets = soft_labels(part.y, len(self.data.classes))
-                x, targets = self.augment(self.data.scaling.apply(part.x), targets, rng)
-                yield x.transpose(0, 3, 1, 2), targets
+    def targets(self, images: Any, labels: Any) -> Any:
+        """What the networks are to answer: the labels, or what the teacher says."""
+        return labels if self.teacher is None else self.teacher.answers(images)
 
     def loss(self, network: TorchNetwork, images: Any, targets: Any) -> Any:
-        """Cross entropy of one network."""
+        """Cross entropy of one network; with a teacher both are softened (Hinton et al. 2015)."""
         # Sixteen bits carry the sums well enough until rounding matters.
         half = self.device.type == "cuda" and not network.rounding
         short = self.torch.autocast("cuda", self.torch.bfloat16, cache_enabled=False) if half else nullcontext()
         with short:
             logits = network.forward(images)
-        return self.torch.nn.functional.cross_entropy(logits.float(), targets)
+        soft = 1.0 if self.teacher is None else TEMPERATURE
+        return soft**2 * self.torch.nn.functional.cross_entropy(logits.float() / soft, targets)
 
     def _state(self) -> Iterator[tuple[str, Any]]:
         """Every tensor that changes, by name."""
@@ -210,19 +248,19 @@ class TorchTrainer:
 class _Step:
     """One step of all networks. On a GPU it is recorded once and then repeated."""
 
-    def __init__(self, trainer: TorchTrainer, images: Array, targets: Array) -> None:
+    def __init__(self, trainer: TorchTrainer, images: Array, labels: Array) -> None:
         self.trainer, torch = trainer, trainer.torch
-        self.images, self.targets = (torch.tensor(value, device=trainer.device) for value in (images, targets))
+        self.images, self.labels = (torch.tensor(value, device=trainer.device) for value in (images, labels))
         self.graph = None
         if trainer.device.type == "cuda":
             self.streams = [torch.cuda.Stream() for _ in trainer.networks]
             self._record()
 
-    def run(self, images: Array, targets: Array) -> None:
+    def run(self, images: Array, labels: Array) -> None:
         """Take the batch."""
         torch = self.trainer.torch
         self.images.copy_(torch.from_numpy(np.ascontiguousarray(images)))
-        self.targets.copy_(torch.from_numpy(np.ascontiguousarray(targets)))
+        self.labels.copy_(torch.from_numpy(np.ascontiguousarray(labels)))
         if self.graph is None:
             self._go()
         else:
@@ -231,15 +269,16 @@ class _Step:
     def _go(self) -> None:
         trainer = self.trainer
         trainer.optimiser.zero_grad(set_to_none=True)
+        targets = trainer.targets(self.images, self.labels)
         if trainer.device.type != "cuda":
             for network in trainer.networks:
-                trainer.loss(network, self.images, self.targets).backward()
+                trainer.loss(network, self.images, targets).backward()
         else:
             here = trainer.torch.cuda.current_stream()
             for network, stream in zip(trainer.networks, self.streams, strict=True):
                 stream.wait_stream(here)
                 with trainer.torch.cuda.stream(stream):
-                    trainer.loss(network, self.images, self.targets).backward()
+                    trainer.loss(network, self.images, targets).backward()
             for stream in self.streams:
                 here.wait_stream(stream)
         trainer.optimiser.step()
@@ -263,38 +302,3 @@ class _Step:
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
             self._go()
-
-
-def _ahead(batches: Iterator[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
-    """``batches``, made by another thread while the GPU works. Its error is raised here."""
-    waiting: queue.Queue[Any] = queue.Queue(WAITING)
-    stop = threading.Event()
-
-    def put(item: Any) -> bool:
-        while not stop.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def make() -> None:
-        try:
-            for batch in batches:
-                if not put(batch):
-                    return
-            put(None)
-        except BaseException as error:
-            put(error)
-
-    thread = threading.Thread(target=make, daemon=True)
-    thread.start()
-    try:
-        while (item := waiting.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stop.set()
-        thread.join()
