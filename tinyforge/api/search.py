@@ -101,6 +101,7 @@ def _check_folder(folder: Path, settings: SearchSettings) -> None:
 
 
 def _search(run: SearchRun, dry_run: bool) -> SearchResult:
+    run.check_trainer()
     data, narrowed = run.prepare(keep=not dry_run)
     expected = forecast(data, run.budget, narrowed)
     if dry_run:

@@ -16,7 +16,7 @@ from tinyforge.errors import UsageError
 from tinyforge.search.feasibility import BoardLimits
 from tinyforge.search.files import load_json, save_json
 from tinyforge.search.narrow import Narrowed, narrow
-from tinyforge.search.needs import check_installed
+from tinyforge.search.needs import check_installed, check_torch
 from tinyforge.search.settings import SETTINGS, Budget, SearchSettings
 from tinyforge.search.space_file import load_space, parse_space, space_text
 from tinyforge.search.storage import Place, check_url, open_peers, study_place
@@ -94,11 +94,13 @@ class SearchRun:
 
     def prepare(self, keep: bool) -> tuple[Dataset, Narrowed]:
         """The data, and the part of the space that fits; ``keep`` it in the folder, which becomes a study by that."""
+        from tinyforge.api.search_points import lessons_of
         from tinyforge.search.dataset import make_dataset
         from tinyforge.search.sources import load_data
 
         self.progress("reading the data")
         data = make_dataset(load_data(self.settings.data, self.settings.test), self.settings.seed)
+        lessons_of(self.settings, data, self.folder)  # A teacher that does not suit the data is refused at once.
         file = self.folder / SPACE
         if file.is_file():
             return data, _narrowed_from(load_json(file))
@@ -248,6 +250,17 @@ class SearchRun:
         from tinyforge.search.torch_trainer import has_gpu
 
         return self.means.trainer == "torch" or (self.means.trainer == "auto" and has_gpu() and not sees_gpu())
+
+    def check_trainer(self) -> None:
+        """Raises ToolMissing or UsageError where finalists cannot be trained here as asked for: before the hours that
+        come first."""
+        if self.means.trainer == "torch":
+            check_torch()
+        if self.settings.teacher is not None and not self.together:
+            raise UsageError(
+                "--teacher needs finalists trained by PyTorch, and no GPU was found that it sees; leave --teacher out, "
+                "or give --trainer torch to train on the CPU, slowly"
+            )
 
     def work(self) -> None:
         """Judge candidates of a study that another process conducts, until it is finished."""

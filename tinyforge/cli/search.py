@@ -32,6 +32,7 @@ from tinyforge.cli.search_options import (
     Steps,
     Storage,
     StudyOut,
+    Teacher,
     Test,
     TrainerKind,
     WarmUp,
@@ -63,6 +64,7 @@ def search(
     minimise: Minimise = "arena_bytes,estimated_cycles",
     augment: Augment = "auto",
     decay: Decay = None,
+    teacher: Teacher = None,
     recipe: Recipe = "sandwich",
     budget: BudgetKind = "quick",
     evaluations: Evaluations = None,
@@ -130,6 +132,7 @@ def search_view(result: SearchResult) -> list[RenderableType]:
     from tinyforge.cli.console import facts, roughly, table
 
     f = result.forecast
+    teacher = f", taught by {result.settings.teacher}" if result.settings.teacher else ""
     refit = ", the best trained once more on validation samples too" if f["refit"] else ""
     rows = {
         "data": f"{f['data']}: {f['train']:,} to train, {f['validation']:,} to decide, {f['test']:,} to test",
@@ -137,7 +140,7 @@ def search_view(result: SearchResult) -> list[RenderableType]:
         f"{f['fitting']:,} of {f['sampled']:,} tried ones fit",
         "supernet": f"{f['epochs']} epochs, largest network {f['largest_macs']:,} MACs; "
         f"{roughly(f['training_macs'])} MACs in all",
-        "search": f"{f['evaluations']} evaluations, {f['finalists']} finalists{refit}",
+        "search": f"{f['evaluations']} evaluations, {f['finalists']} finalists{teacher}{refit}",
         "expect": f"{f['expect']} on two cores: {' + '.join(f'{s:,} s {n}' for n, s in f['seconds'].items())}",
     }
     if result.around is not None:

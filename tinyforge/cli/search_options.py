@@ -59,6 +59,15 @@ Decay = Annotated[
         "--decay", help="Weight decay of finalists; default: 0.3 for photographs, else 0.01.", rich_help_panel=_HOW
     ),
 ]
+Teacher = Annotated[
+    str | None,
+    typer.Option(
+        "--teacher",
+        metavar="SPACE",
+        help="Its largest network is trained first and teaches the finalists; for PyTorch on a GPU.",
+        rich_help_panel=_HOW,
+    ),
+]
 Macs = Annotated[int | None, typer.Option("--macs", help="Most executed MACs.", rich_help_panel=_LIMITS)]
 Cycles = Annotated[
     int | None, typer.Option("--cycles", help="Most estimated cycles of the core.", rich_help_panel=_LIMITS)

@@ -7,11 +7,18 @@ from importlib.util import find_spec
 from tinyforge.errors import ToolMissing
 
 INSTALL = "pip install 'tinyforge[search]'"
+TORCH = "pip install 'tinyforge[torch]'"
 
 
 def missing(what: str, install: str = INSTALL) -> ToolMissing:
     """The error to raise where the package ``what`` cannot be imported."""
     return ToolMissing(f"tinyforge search needs {what}, which is not installed; install it with: {install}")
+
+
+def check_torch() -> None:
+    """Raises ToolMissing where PyTorch is not installed; does not import it."""
+    if find_spec("torch") is None:
+        raise missing("PyTorch", TORCH)
 
 
 def check_installed() -> None:
