@@ -216,7 +216,8 @@ class Ablation:
         net = self.net
         if name == RESNET:
             net = Supernet(found.space, data.shape, len(data.classes), settings.seed)
-        finals = Finals(folder, settings, settings.plan, data, found.space, self._judge(net), self.report)
+        parts = (settings.plan, data, found.space, self._judge(net), self.report)
+        finals = Finals(folder, settings, *parts, threads=self.means.threads)
         point = finals.point_folder(0, found.trial)
         if not (point / POINT).is_file():
             point.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.toy_build import ARENA_BYTES, toy_expected, toy_inputs, write_toy_build
-from tinyforge.device.host import run_host
+from tinyforge.device.host import PART, run_host
 from tinyforge.errors import DeviceError, ToolMissing, UsageError
 from tinyforge.toolchain.native import native_compiler
 
@@ -23,6 +23,15 @@ def test_runs_exactly(tmp_path: Path, rows: bool, sanitize: bool) -> None:
     result = run_host(write_toy_build(tmp_path / "toy", rows=rows), [INPUTS], sanitize=sanitize, trace=True)
     np.testing.assert_array_equal(result.outputs[0], toy_expected(INPUTS))
     np.testing.assert_array_equal(result.traces[0, 0].view(np.int8), INPUTS.reshape(3, -1) >> 1)
+    assert result.arena_high_water_bytes == ARENA_BYTES
+
+
+def test_many_samples_run_in_parts_and_stay_in_order(tmp_path: Path) -> None:
+    many, told = toy_inputs(2 * PART + 7), []
+    build = write_toy_build(tmp_path / "toy")
+    result = run_host(build, [many], progress=lambda done, total: told.append((done, total)))
+    np.testing.assert_array_equal(result.outputs[0], toy_expected(many))
+    assert told == [(done, len(many)) for done in (PART, 2 * PART, len(many))]
     assert result.arena_high_water_bytes == ARENA_BYTES
 
 

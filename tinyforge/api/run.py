@@ -293,7 +293,7 @@ class BuildRun:
         from tinyforge.device.runner import RunRequest
 
         def tell(done: int, total: int) -> None:
-            self.progress(f"samples over the serial line of {Path(target.board).stem}", done, total)
+            self.progress(f"running {total} samples on {target}", done, total)
 
         request = RunRequest(
             build_dir=self.folder,

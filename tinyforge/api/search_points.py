@@ -19,6 +19,7 @@ from tinyforge.search.files import load_json, save_json
 from tinyforge.search.settings import REFIT_TIMES, Budget, SearchSettings
 
 if TYPE_CHECKING:
+    from tinyforge.ir.types import Array
     from tinyforge.search.architecture import Architecture
     from tinyforge.search.dataset import Dataset, Samples
     from tinyforge.search.evaluate import Evaluator
@@ -96,7 +97,7 @@ class Finals:
         together: bool = False,
         threads: int | None = None,
     ) -> None:
-        """together: whether all are trained at once, by PyTorch; with so many threads where it has no GPU."""
+        """together: whether all are trained at once, by PyTorch. threads: of this machine, all by default."""
         self.together, self.threads = together, threads
         self.folder, self.settings, self.budget, self.data = folder, settings, budget, data
         self.space, self.judge, self.progress = space, judge, progress
@@ -168,7 +169,8 @@ class Finals:
         if self.together:
             self._train_together({folder / TRAINED: trial}, data, folder / UNFINISHED, times)
         recipe = finalist_recipe(self.settings, self.data, times)
-        tuner = Tuner(self.judge.net, data, recipe, self.settings.seed * 1000 + number, self.progress)
+        seed = self.settings.seed * 1000 + number
+        tuner = Tuner(self.judge.net, data, recipe, seed, self.progress, threads=self.threads)
         finalist = tuner.make(trial.candidate, folder / UNFINISHED, folder / TRAINED)
         (folder / MODEL).write_bytes(finalist.content)
         finalist.model.save(folder / "model.keras")
@@ -207,8 +209,8 @@ class Finals:
         self, folder: Path, trial: Trial, network: Architecture, finalist: Finalist, built: CompileResult
     ) -> dict[str, Any]:
         """Accuracies of the C code; the test split is looked at here, after everything is decided."""
-        right, report = self._run(folder, network, finalist, self.data.validation, "validation")
-        test_right, _ = self._run(folder, network, finalist, self.data.test, "test")
+        right, report = self._run(folder, finalist.held, self.data.validation, "validation")
+        test_right, _ = self._run(folder, self._test_outputs(network, finalist), self.data.test, "test")
         compiled = built.as_json()
         kept = ("macs", "executed_macs", "arena_bytes", "stack_bytes", "flash_bytes", "input", "schedule")
         return {
@@ -230,20 +232,29 @@ class Finals:
             "next": self._commands(folder),
         }
 
-    def _run(
-        self, folder: Path, network: Architecture, finalist: Finalist, samples: Samples, split: str
-    ) -> tuple[float, RunReport]:
-        """Part of ``samples`` that the C code gets right, every output compared with the reference kernels; of these
-        the first ones on the emulated core too. Raises DeviceError where an output differs."""
-        from tinyforge.search.finalist import network_input, reference_outputs
+    def _test_outputs(self, network: Architecture, finalist: Finalist) -> tuple[Array, Array]:
+        """int8 inputs of the test split, and what the reference kernels make of them."""
+        from tinyforge.search.finalist import network_input
+        from tinyforge.search.reference import reference_outputs
 
-        inputs, outputs = reference_outputs(finalist.content, network_input(self.data, samples, network))
+        samples = network_input(self.data, self.data.test, network)
+        return reference_outputs(
+            finalist.content, samples, self.progress, "running the reference on the test split", self.threads
+        )
+
+    def _run(
+        self, folder: Path, expected: tuple[Array, Array], samples: Samples, split: str
+    ) -> tuple[float, RunReport]:
+        """Part of ``samples`` that the C code gets right, every output compared with ``expected`` (inputs and outputs
+        of the reference kernels); of these the first ones on the emulated core too. Raises DeviceError where an output
+        differs."""
+        inputs, outputs = expected
         path = folder / f"{split}.npz"
         np.savez_compressed(path, input_0=inputs, output_0=outputs, labels=samples.y)
-        self.progress(f"running the {split} split")
         count = min(self.budget.emulated, len(samples))
-        whole = run(folder / "build", on="host", inputs=path, reference=path)
-        emulated = run(folder / "build", on="emulator", inputs=path, reference=path, samples=count)
+        build, tell = folder / "build", self.progress
+        whole = run(build, on="host", inputs=path, reference=path, progress=tell)
+        emulated = run(build, on="emulator", inputs=path, reference=path, samples=count, progress=tell)
         for report in (whole, emulated):
             if not report.ok:
                 raise DeviceError(f"{folder}: the C code differs from the reference: {report.explanation}")

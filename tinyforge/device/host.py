@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import struct
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +23,14 @@ from tinyforge.toolchain.objects import Source, compile_sources
 from tinyforge.toolchain.process import run_program, run_tool
 
 PAINTS = (0xA5, 0x5A)
+PART = 100
+"""Samples one process runs; as many work at once as there are cores."""
 _TIMEOUT_S = 600
 _REPORT = re.compile(r"^.*(runtime error:|ERROR: AddressSanitizer|panic:).*$", re.MULTILINE)
 _FRAME = re.compile(r"^\s*#\d+ 0x[0-9a-f]+ in (\S+) (\S+)$", re.MULTILINE)
 _RECORD = struct.Struct("<5i")
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +85,37 @@ def run_host(
     trace: bool = False,
     optimize: str = "O2",
     defines: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> RunResult:
     """Build for this machine and run every sample of `inputs` (one array a model input, (samples, *shape)).
 
-    Raises DeviceError when the program crashes, with the sanitizer's line where there is one.
+    progress: called with (samples done, samples). Raises DeviceError when the program crashes, with the sanitizer's
+    line where there is one.
     """
     program = build_host(build_dir, compiler, sanitize=sanitize, trace=trace, optimize=optimize, defines=defines)
-    return run_host_program(program, inputs)
+    return run_host_program(program, inputs, progress)
 
 
-def run_host_program(program: HostProgram, inputs: Sequence[Array]) -> RunResult:
-    """Run a built program twice, over two arena paints, so that no written byte can look untouched."""
+def run_host_program(program: HostProgram, inputs: Sequence[Array], progress: Progress | None = None) -> RunResult:
+    """Run every sample, the first ones over a second arena paint too, so that no written byte can look untouched."""
     samples = pack_samples(program.info, inputs)
-    stdin = b"".join(data for sample in samples for data in sample)
-    marks: list[tuple[int, ...]] = []
     traces = TraceBuffer(program.info, len(samples)) if program.trace else None
-    for paint in PAINTS:
-        with tempfile.TemporaryDirectory() as folder:
-            trace_file = Path(folder) / "trace" if traces is not None else None
-            raw, used = _execute(program, len(samples), paint, stdin, trace_file)
+    # A trace numbers its samples from the first of its process.
+    size = PART if traces is None else max(1, len(samples))
+    parts = [samples[first : first + size] for first in range(0, max(1, len(samples)), size)]
+    raw: list[list[bytes]] = []
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        trace_file = Path(folder) / "trace" if traces is not None else None
+        again = pool.submit(_execute, program, parts[0], PAINTS[1], None)
+        marks = []
+        for outputs, used in pool.map(lambda part: _execute(program, part, PAINTS[0], trace_file), parts):
+            raw += outputs
             marks.append(used)
-            if traces is not None and trace_file is not None:
-                _read_trace(trace_file.read_bytes(), traces)
+            if progress is not None:
+                progress(len(raw), len(samples))
+        marks.append(again.result()[1])
+        if traces is not None and trace_file is not None:
+            _read_trace(trace_file.read_bytes(), traces)
     return RunResult(
         runner="host-sanitized" if program.sanitize else "host",
         compiler=program.compiler,
@@ -112,9 +127,10 @@ def run_host_program(program: HostProgram, inputs: Sequence[Array]) -> RunResult
 
 
 def _execute(
-    program: HostProgram, count: int, paint: int, stdin: bytes, trace_file: Path | None
+    program: HostProgram, part: Sequence[Sequence[bytes]], paint: int, trace_file: Path | None
 ) -> tuple[list[list[bytes]], tuple[int, ...]]:
     """Outputs [sample][output], and the high water of each part of the arena."""
+    count, stdin = len(part), b"".join(data for sample in part for data in sample)
     argv: list[str | Path] = [program.path, str(count), str(paint), *([trace_file] if trace_file is not None else [])]
     done = run_program(
         argv, _TIMEOUT_S, stdin=stdin, env={"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}

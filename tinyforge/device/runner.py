@@ -63,7 +63,7 @@ class HostRunner:
         """Build with the first compiler found, and run."""
         from tinyforge.device.host import run_host
 
-        return RunOutcome(run_host(request.build_dir, request.inputs, trace=request.trace))
+        return RunOutcome(run_host(request.build_dir, request.inputs, trace=request.trace, progress=request.progress))
 
 
 class EmulatorRunner:
@@ -89,7 +89,8 @@ class EmulatorRunner:
         if booting:
             result = run_booted(firmware, request.inputs, "qemu", request.progress, profile=request.profile)
             return RunOutcome(result, firmware)
-        return RunOutcome(run_emulator(firmware, request.inputs, profile=request.profile), firmware)
+        result = run_emulator(firmware, request.inputs, profile=request.profile, progress=request.progress)
+        return RunOutcome(result, firmware)
 
 
 class BoardRunner:

@@ -17,6 +17,7 @@ from tinyforge.search.evaluate import Evaluator
 from tinyforge.search.files import load_arrays
 from tinyforge.search.keras_model import CALIBRATION_SAMPLES, accuracy, build_model, convert_int8, set_weights
 from tinyforge.search.recipes import Recipe
+from tinyforge.search.reference import reference_outputs
 from tinyforge.search.space import Candidate
 from tinyforge.search.supernet import Supernet, candidate_weights
 from tinyforge.search.train import Report, Trainer
@@ -33,11 +34,13 @@ AWARE_PART = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finalist:
-    """model: the Keras model; content: its int8 ``.tflite``. Accuracies on the validation split: of the float model,
-    of the file, and of the file before training with rounding, None where that was not needed."""
+    """model: the Keras model; content: its int8 ``.tflite``; held: int8 inputs and outputs of that for the validation
+    split. Accuracies on the validation split: of the float model, of the file, and of the file before training with
+    rounding, None where that was not needed."""
 
     model: Any
     content: bytes
+    held: tuple[Array, Array]
     float_accuracy: float
     int8_accuracy: float
     before_aware: float | None = None
@@ -51,7 +54,7 @@ def network_input(data: Dataset, samples: Samples, architecture: Architecture) -
 @dataclass(frozen=True, slots=True, eq=False)
 class Tuner:
     """Trains finalists of one supernet, whose weights stay as they are. seed: of the finalist. int8_loss: accuracy
-    that quantisation may cost."""
+    that quantisation may cost. threads: that the int8 model is run in, all of the machine's by default."""
 
     net: Supernet
     data: Dataset
@@ -59,6 +62,7 @@ class Tuner:
     seed: int
     tell: Report
     int8_loss: float = INT8_LOSS
+    threads: int | None = None
 
     def make(self, candidate: Candidate, checkpoint: Path, trained: Path | None = None) -> Finalist:
         """Train ``candidate`` from the supernet's weights and quantise it; once more with rounding where that cost
@@ -101,9 +105,9 @@ class Tuner:
         some = np.random.default_rng([self.seed, 47]).permutation(len(data.train))[:CALIBRATION_SAMPLES]
         content = convert_int8(model, network, network_input(data, data.train.take(some), network))
         held = network_input(data, data.validation, network)
-        _, outputs = reference_outputs(content, held)
-        right = float((outputs.reshape(len(held), -1).argmax(1) == data.validation.y).mean())
-        return Finalist(model, content, accuracy(model, held, data.validation.y), right)
+        known = reference_outputs(content, held, self.tell, "judging the int8 model", self.threads)
+        right = float((known[1].reshape(len(held), -1).argmax(1) == data.validation.y).mean())
+        return Finalist(model, content, known, accuracy(model, held, data.validation.y), right)
 
 
 @contextmanager
@@ -116,21 +120,3 @@ def _kept_weights(net: Supernet) -> Iterator[None]:
         net.fake_quant = None
         for name, variable in net.variables.items():
             variable.assign(before[name])
-
-
-def reference_outputs(content: bytes, samples: Array) -> tuple[Array, Array]:
-    """Samples (n, ...) as int8 inputs of the ``.tflite`` file, and what TensorFlow Lite's reference kernels make of
-    them, int8 too. Both with the batch axis: (n, 1, ...)."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    runner = Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
-    runner.allocate_tensors()
-    source, sink = runner.get_input_details()[0], runner.get_output_details()[0]
-    scale, zero = source["quantization"]
-    quantised = np.clip(np.round(samples / scale) + zero, -128, 127).astype(np.int8)[:, None]
-    outputs = []
-    for sample in quantised:
-        runner.set_tensor(source["index"], sample)
-        runner.invoke()
-        outputs.append(runner.get_tensor(sink["index"]).copy())
-    return quantised, np.stack(outputs)

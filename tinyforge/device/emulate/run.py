@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,15 +39,17 @@ def run_emulator(
     check_memory: bool = True,
     profile: bool = False,
     instruction_limit: int = DEFAULT_LIMIT,
+    progress: Callable[[int, int], None] | None = None,
 ) -> RunResult:
     """Run every sample of `inputs` (one array a model input, (samples, *shape)) on the firmware image.
 
     The first sample runs twice, over two paints of arena and stack: the second of the two is the warm inference
     that is counted. check_memory: one more run of it, with every data access checked. Up to
     FULL_CHECK_INSTRUCTIONS, and always with `profile`, alignment is checked too and traffic counted per region.
-    Raises DeviceError on faults, and when an inference needs more than `instruction_limit` instructions.
+    progress: called with (samples done, samples). Raises DeviceError on faults, and when an inference needs more than
+    `instruction_limit` instructions.
     """
-    return _Session(firmware, inputs, instruction_limit).run(check_memory, profile)
+    return _Session(firmware, inputs, instruction_limit).run(check_memory, profile, progress or (lambda *_: None))
 
 
 def executed_blocks(firmware: Firmware, inputs: Sequence[Array]) -> NDArray[Any]:
@@ -86,7 +88,7 @@ class _Session:
         if flash.wait_states:
             self.counter.follow_fetches(flash.line_bytes, flash.cache_bytes)
 
-    def run(self, check_memory: bool, profile: bool) -> RunResult:
+    def run(self, check_memory: bool, profile: bool, tell: Callable[[int, int], None]) -> RunResult:
         """All samples, and the measurements."""
         if not self.samples:
             raise DeviceError(f"{self.info.name}: there is no sample to run")
@@ -99,7 +101,10 @@ class _Session:
             stack_used = max(stack_used, self._stack_high_water(paint))
         blocks = self.counter.blocks()
         instructions = self.counter.state.instructions
-        raw = [first, *(self._infer(i) for i in range(1, len(self.samples)))]
+        raw = [first]
+        for i in range(1, len(self.samples)):
+            raw.append(self._infer(i))
+            tell(i + 1, len(self.samples))
         watched = False
         if check_memory:
             watched = self._checked_inference(profile or instructions <= FULL_CHECK_INSTRUCTIONS, first)
