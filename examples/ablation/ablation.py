@@ -6,7 +6,7 @@
 (d) the best MobileNetV2 (kernels 3, largest expansions and depths, one width multiplier) layer by layer. Then ResNet-8
 of MLPerf Tiny. A supernet's accuracy of a candidate does not depend on the schedule, so what (a), (b) and (c) have
 judged at any limit is open to all of them: each ends with the most accurate candidate of all that keeps its own limits.
-All networks chosen are trained together, by PyTorch, with one recipe.
+All networks chosen are trained together, by PyTorch, with one recipe; ``--teacher`` as for ``tinyforge search``.
 
 What is finished is kept in --out, so the command can be repeated. ``--stage`` does one part: ``search`` the studies (of
 ``--limits``, so that several processes can share them); ``choose`` leaves what to train in ``networks.json`` and

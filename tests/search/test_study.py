@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from tests.search.study_runs import finish, kill_when, start
+from tinyforge.api.search import check_folder
 from tinyforge.errors import UsageError
 from tinyforge.search.feasibility import Cost
+from tinyforge.search.files import save_json
 from tinyforge.search.page import study_page
+from tinyforge.search.settings import SETTINGS, SearchSettings
 from tinyforge.search.space import Candidate
 from tinyforge.search.storage import open_peers, study_place
 from tinyforge.search.trial import Trial, finalists, pareto, spread
@@ -81,6 +84,18 @@ def test_a_second_process_is_refused_where_there_may_be_one(tmp_path: Path) -> N
         study_place(tmp_path, "postgresql://somewhere/else")
     with pytest.raises(UsageError, match="give sqlite:///FILE"):
         study_place(tmp_path, "mysql://somewhere")
+
+
+def test_a_folder_is_of_one_study_also_where_an_option_came_later(tmp_path: Path) -> None:
+    settings = SearchSettings(sram=8192)
+    facts = {name: value for name, value in settings.as_json().items() if name != "teacher"}
+    save_json(tmp_path / SETTINGS, facts)
+    check_folder(tmp_path, settings)
+    with pytest.raises(UsageError, match="a study with other options"):
+        check_folder(tmp_path, SearchSettings(sram=8192, teacher="resnet18"))
+    (tmp_path / SETTINGS).rename(tmp_path / "mine.json")
+    with pytest.raises(UsageError, match="holds no study"):
+        check_folder(tmp_path, settings)
 
 
 def test_passwords_stay_out_of_the_folder(tmp_path: Path) -> None:

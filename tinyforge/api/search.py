@@ -68,7 +68,7 @@ def search(
     """
     folder = Path(out) if out is not None else Path("out") / f"search-{Path(settings.data).stem}"
     if not dry_run:
-        _check_folder(folder, settings)
+        check_folder(folder, settings)
     return _search(SearchRun(folder, settings, means or Means(), progress), dry_run)
 
 
@@ -89,11 +89,11 @@ def resume(
     return _search(run, False)
 
 
-def _check_folder(folder: Path, settings: SearchSettings) -> None:
+def check_folder(folder: Path, settings: SearchSettings) -> None:
     """A study of the same settings is continued. Raises UsageError for a folder that holds anything else."""
     path = folder / SETTINGS
     if path.is_file():
-        if load_json(path) != settings.as_json():
+        if settings_from(load_json(path)) != settings:
             raise UsageError(f"{folder} holds a study with other options; use --resume {folder}, or another --out")
         return
     if folder.exists() and any(folder.iterdir()):
