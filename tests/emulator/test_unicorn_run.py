@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.toy_build import ARENA_BYTES, toy_expected, toy_inputs, write_toy_build
-from tinyforge.device.emulate.run import run_emulator
+from tinyforge.device.emulate.run import BLOCK, run_emulator
 from tinyforge.errors import DeviceError, UsageError
 from tinyforge.target import load_board
 from tinyforge.toolchain.firmware import build_firmware
@@ -68,6 +68,15 @@ def test_counts_do_not_depend_on_the_samples_before(tmp_path: Path) -> None:
     firmware = build_firmware(write_toy_build(tmp_path / "toy"), load_board("emulated_m7"))
     counts = {run_emulator(firmware, [INPUTS[:n]]).instructions for n in (1, 2, 3)}
     assert len(counts) == 1
+
+
+def test_many_samples_run_on_all_cores_and_stay_in_order(tmp_path: Path) -> None:
+    firmware = build_firmware(write_toy_build(tmp_path / "toy"), load_board("emulated_m4"))
+    many, told = toy_inputs(5 * BLOCK + 3), []
+    result = run_emulator(firmware, [many], progress=lambda done, total: told.append((done, total)))
+    np.testing.assert_array_equal(result.outputs[0], toy_expected(many))
+    assert told == [(min(1 + BLOCK * n, len(many)), len(many)) for n in range(1, 7)]
+    assert result.instructions == run_emulator(firmware, [many[:1]]).instructions
 
 
 def test_trace_build_reports_every_output(tmp_path: Path) -> None:

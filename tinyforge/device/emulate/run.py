@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -30,6 +33,8 @@ from tinyforge.toolchain.glue import row_layout
 PAINTS = (0xA5, 0x5A)
 # Longer inferences are checked for bounds only: seeing every access costs a microsecond for some of them.
 FULL_CHECK_INSTRUCTIONS = 20_000_000
+BLOCK = 10
+"""Samples a core takes at a time."""
 
 
 def run_emulator(
@@ -49,12 +54,13 @@ def run_emulator(
     progress: called with (samples done, samples). Raises DeviceError on faults, and when an inference needs more than
     `instruction_limit` instructions.
     """
-    return _Session(firmware, inputs, instruction_limit).run(check_memory, profile, progress or (lambda *_: None))
+    samples = pack_samples(firmware.info, inputs)
+    return _Session(firmware, samples, instruction_limit).run(check_memory, profile, progress or (lambda *_: None))
 
 
 def executed_blocks(firmware: Firmware, inputs: Sequence[Array]) -> NDArray[Any]:
     """The blocks of one inference of the first sample (records of hooks.BLOCK_DTYPE), memory not watched."""
-    session = _Session(firmware, inputs, DEFAULT_LIMIT)
+    session = _Session(firmware, pack_samples(firmware.info, inputs), DEFAULT_LIMIT)
     session._infer(0)
     return session.counter.blocks()
 
@@ -62,10 +68,10 @@ def executed_blocks(firmware: Firmware, inputs: Sequence[Array]) -> NDArray[Any]
 class _Session:
     """One image, its samples, and what was measured so far."""
 
-    def __init__(self, firmware: Firmware, inputs: Sequence[Array], limit: int) -> None:
+    def __init__(self, firmware: Firmware, samples: Sequence[Sequence[bytes]], limit: int) -> None:
         self.firmware = firmware
         self.info = firmware.info
-        self.samples = pack_samples(self.info, inputs)
+        self.samples = samples
         self.image = firmware.image()
         self.limit = limit
         self._boot()
@@ -102,9 +108,9 @@ class _Session:
         blocks = self.counter.blocks()
         instructions = self.counter.state.instructions
         raw = [first]
-        for i in range(1, len(self.samples)):
-            raw.append(self._infer(i))
-            tell(i + 1, len(self.samples))
+        for outputs in self._others():
+            raw += outputs
+            tell(len(raw), len(self.samples))
         watched = False
         if check_memory:
             watched = self._checked_inference(profile or instructions <= FULL_CHECK_INSTRUCTIONS, first)
@@ -126,6 +132,23 @@ class _Session:
             traffic=self._traffic() if check_memory else (),
             traces=self.traces.arrays() if self.traces is not None else {},
         )
+
+    def _others(self) -> Iterator[list[list[bytes]]]:
+        """Outputs of the samples after the first, in order; on a machine for each core where there are many."""
+        rest = range(1, len(self.samples))
+        blocks = [rest[at : at + BLOCK] for at in range(0, len(rest), BLOCK)]
+        if self.traces is not None or len(blocks) < 2:
+            yield from ([self._infer(i) for i in block] for block in blocks)
+            return
+        kept = threading.local()
+
+        def run(block: Sequence[int]) -> list[list[bytes]]:
+            if not hasattr(kept, "session"):
+                kept.session = _Session(self.firmware, self.samples, self.limit)
+            return [kept.session._infer(i) for i in block]
+
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            yield from pool.map(run, blocks)
 
     def _infer(self, sample: int) -> list[bytes]:
         """Write inputs, run once under the counter, read the outputs."""
