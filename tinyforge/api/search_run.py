@@ -258,8 +258,8 @@ class SearchRun:
             check_torch()
         if self.settings.teacher is not None and not self.together:
             raise UsageError(
-                "--teacher needs finalists trained by PyTorch: on a GPU that it sees, or with --trainer torch on the CPU, "
-                "slowly; or leave --teacher out"
+                "--teacher needs finalists trained by PyTorch: on a GPU that it sees, or with --trainer torch on the "
+                "CPU, slowly; or leave --teacher out"
             )
 
     def work(self) -> None:
