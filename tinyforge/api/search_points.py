@@ -14,7 +14,7 @@ import numpy as np
 from tinyforge.api.compile import CompileResult, compile
 from tinyforge.api.progress import Progress
 from tinyforge.api.run import RunReport, run
-from tinyforge.errors import DeviceError, DoesNotFit, UsageError
+from tinyforge.errors import DeviceError, DoesNotFit
 from tinyforge.search.files import load_json, save_json
 from tinyforge.search.settings import REFIT_TIMES, Budget, SearchSettings
 
@@ -71,15 +71,10 @@ def finalist_recipe(settings: SearchSettings, data: Dataset, times: int = 1) -> 
 
 def lessons_of(settings: SearchSettings, data: Dataset, folder: Path) -> Lessons | None:
     """The teacher that is asked for, whose weights are kept in ``folder``. Raises UsageError."""
-    from tinyforge.search.space_file import load_space
+    from tinyforge.search.space_file import space_for
     from tinyforge.search.torch_trainer import Lessons
 
-    if settings.teacher is None:
-        return None
-    space = load_space(settings.teacher).for_data(data.shape)
-    if space.dims != data.dims:
-        raise UsageError(f"--teacher {settings.teacher} is for data of {space.dims} dimensions, not of {data.dims}")
-    return Lessons(folder / TEACHER, space)
+    return None if settings.teacher is None else Lessons(folder / TEACHER, space_for(settings.teacher, data))
 
 
 class Finals:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,9 +17,10 @@ from tinyforge.search.files import load_json, save_json
 from tinyforge.search.narrow import Narrowed, narrow
 from tinyforge.search.needs import check_installed, check_torch
 from tinyforge.search.settings import SETTINGS, Budget, SearchSettings
-from tinyforge.search.space_file import load_space, parse_space, space_text
+from tinyforge.search.space_file import parse_space, space_for, space_text
 from tinyforge.search.storage import Place, check_url, open_peers, study_place
 from tinyforge.target import Board, load_board
+from tinyforge.toolchain.cores import cores
 
 if TYPE_CHECKING:
     from tinyforge.search.dataset import Dataset
@@ -119,10 +119,7 @@ class SearchRun:
         if start is not None:
             return start.space
         name = self._space_name(data)
-        whole = load_space(name).for_data(data.shape)
-        if whole.dims != data.dims:
-            raise UsageError(f"space {name} is for data of {whole.dims} dimensions, {data.name} has {data.dims}")
-        return whole
+        return space_for(name, data)
 
     def start(self, data: Dataset) -> Start | None:
         """The network of ``--from``, read once; None without it."""
@@ -227,7 +224,7 @@ class SearchRun:
         """The other processes of ``--workers``; they end with the study."""
         words = ["search", "--resume", str(self.folder), "--worker"]
         words += ["--storage", self.means.storage] if self.means.storage else []
-        threads = self.means.threads or max(1, len(os.sched_getaffinity(0)) // self.means.workers)
+        threads = self.means.threads or max(1, cores() // self.means.workers)
         words += ["--jobs", str(threads)]
         command = [sys.executable, "-m", "tinyforge", *words]
         others = []

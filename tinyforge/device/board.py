@@ -14,9 +14,9 @@ from tinyforge.device.emulate.process import booted, choose_emulator
 from tinyforge.device.flash.emulated import flash_file, flashed_compiler
 from tinyforge.device.flash.images import flash_content
 from tinyforge.device.ports import AUTO, find_port
-from tinyforge.device.result import Array, RunResult, pack_samples
+from tinyforge.device.result import Array, Progress, RunResult, pack_samples
 from tinyforge.device.sample_log import SampleLog
-from tinyforge.device.session import Progress, run_client
+from tinyforge.device.session import run_client
 from tinyforge.device.transport import SerialTransport
 from tinyforge.errors import DeviceError, UsageError
 from tinyforge.target import Board

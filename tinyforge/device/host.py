@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import struct
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from tinyforge.codegen.build_info import BuildInfo, load_build_info, metadata_dir
-from tinyforge.device.result import Array, RunResult, TraceBuffer, highest, pack_samples, unpack_outputs
+from tinyforge.device.result import Array, Progress, RunResult, TraceBuffer, highest, pack_samples, unpack_outputs
 from tinyforge.errors import DeviceError
 from tinyforge.paths import firmware_dir
 from tinyforge.toolchain.compiler import CompileOptions
+from tinyforge.toolchain.cores import cores
 from tinyforge.toolchain.glue import model_table
 from tinyforge.toolchain.native import native_compiler
 from tinyforge.toolchain.objects import Source, compile_sources
@@ -29,8 +29,6 @@ _TIMEOUT_S = 600
 _REPORT = re.compile(r"^.*(runtime error:|ERROR: AddressSanitizer|panic:).*$", re.MULTILINE)
 _FRAME = re.compile(r"^\s*#\d+ 0x[0-9a-f]+ in (\S+) (\S+)$", re.MULTILINE)
 _RECORD = struct.Struct("<5i")
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def run_host_program(program: HostProgram, inputs: Sequence[Array], progress: Pr
     size = PART if traces is None else max(1, len(samples))
     parts = [samples[first : first + size] for first in range(0, max(1, len(samples)), size)]
     raw: list[list[bytes]] = []
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(cores()) as pool:
         trace_file = Path(folder) / "trace" if traces is not None else None
         again = pool.submit(_execute, program, parts[0], PAINTS[1], None)
         marks = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ from tinyforge.codegen.build_info import BuildInfo, TensorInfo
 from tinyforge.errors import DeviceError, UsageError
 
 Array = NDArray[Any]
+Progress = Callable[[int, int], None]
+"""Called with (samples done, samples)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,15 @@ outcome = RUNNERS["emulator"].run(RunRequest(build_dir, load_board("emulated_m7"
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tinyforge.device.result import Array, RunResult
+from tinyforge.device.result import Array, Progress, RunResult
 from tinyforge.errors import UsageError
 from tinyforge.target import Board
 from tinyforge.toolchain.firmware import Firmware, build_firmware
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,13 +7,12 @@ from typing import TypeVar
 
 from tinyforge.codegen.build_info import BuildInfo
 from tinyforge.device.client import DeviceClient, DeviceMemory, DeviceTensor, RefusedError, Status
-from tinyforge.device.result import Array, LayerProfile, RunResult, highest, pack_samples, unpack_outputs
+from tinyforge.device.result import Array, LayerProfile, Progress, RunResult, highest, pack_samples, unpack_outputs
 from tinyforge.device.sample_log import Sample, SampleLog
 from tinyforge.errors import DeviceError
 
 PAINTS = (0xA5, 0x5A)
 _ATTEMPTS = 10
-Progress = Callable[[int, int], None]
 _T = TypeVar("_T")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tinyforge.search.needs import missing
 from tinyforge.search.quiet import quiet
+from tinyforge.toolchain.cores import cores
 
 _STARTED: list[Any] = []
 """The module, once it is set up."""
@@ -15,7 +16,7 @@ _STARTED: list[Any] = []
 def tensorflow(threads: int | None = None) -> Any:
     """The module; the first call decides on the number of threads. Raises ToolMissing."""
     if not _STARTED:
-        _STARTED.append(_start(threads or len(os.sched_getaffinity(0))))
+        _STARTED.append(_start(threads or cores()))
     return _STARTED[0]
 
 

@@ -17,12 +17,15 @@ def missing(what: str, install: str = INSTALL) -> ToolMissing:
 
 def check_torch() -> None:
     """Raises ToolMissing where PyTorch is not installed; does not import it."""
-    if find_spec("torch") is None:
-        raise missing("PyTorch", TORCH)
+    _check("torch", "PyTorch", TORCH)
 
 
 def check_installed() -> None:
     """Raises ToolMissing where TensorFlow or Optuna is not installed; imports neither."""
     for module, name in (("tensorflow", "TensorFlow"), ("optuna", "Optuna")):
-        if find_spec(module) is None:
-            raise missing(name)
+        _check(module, name)
+
+
+def _check(module: str, what: str, install: str = INSTALL) -> None:
+    if find_spec(module) is None:
+        raise missing(what, install)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from tinyforge.ir.types import Array
 from tinyforge.search.train import Report
+from tinyforge.toolchain.cores import on_cores
 
 BLOCK = 50
 """Samples a thread takes at a time."""
@@ -21,19 +19,12 @@ def reference_outputs(
 ) -> tuple[Array, Array]:
     """Samples (n, ...) as int8 inputs of the ``.tflite`` file, and its int8 outputs. Both with the batch axis:
     (n, 1, ...). ``what`` is told with the samples that are done; threads: of this machine, all by default."""
-    kept = threading.local()
     quantised = _quantised(content, samples)
-
-    def run(first: int) -> list[Array]:
-        if not hasattr(kept, "runner"):
-            kept.runner = _Runner(content)
-        return [kept.runner.output(sample) for sample in quantised[first : first + BLOCK]]
-
+    blocks = [quantised[first : first + BLOCK] for first in range(0, len(quantised), BLOCK)]
     outputs: list[Array] = []
-    with ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) as pool:
-        for made in pool.map(run, range(0, len(quantised), BLOCK)):
-            outputs += made
-            tell(what, len(outputs), len(quantised))
+    for made in on_cores(lambda: _Runner(content), _Runner.outputs, blocks, threads):
+        outputs += made
+        tell(what, len(outputs), len(quantised))
     return quantised, np.stack(outputs)
 
 
@@ -58,9 +49,11 @@ class _Runner:
         self.source = self.interpreter.get_input_details()[0]["index"]
         self.sink = self.interpreter.get_output_details()[0]["index"]
 
-    def output(self, sample: Array) -> Array:
-        """Of one quantised sample, with its batch axis."""
-        self.interpreter.set_tensor(self.source, sample)
-        self.interpreter.invoke()
-        found: Array = self.interpreter.get_tensor(self.sink).copy()
+    def outputs(self, samples: Array) -> list[Array]:
+        """Of quantised samples, each with its batch axis."""
+        found = []
+        for sample in samples:
+            self.interpreter.set_tensor(self.source, sample)
+            self.interpreter.invoke()
+            found.append(self.interpreter.get_tensor(self.sink).copy())
         return found

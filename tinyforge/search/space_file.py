@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinyforge.errors import UsageError
 from tinyforge.search.space import BLOCKS, POOLS, SearchSpace, StageSpace, StemSpace, sides
@@ -14,6 +15,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    from tinyforge.search.dataset import Dataset
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 
@@ -32,6 +36,14 @@ def load_space(name: str) -> SearchSpace:
         return parse_space(path.read_text(encoding="utf-8"), path.name)
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 text: {error}") from error
+
+
+def space_for(name: str, data: Dataset) -> SearchSpace:
+    """The space ``name``, as ``load_space`` finds it, for ``data``. Raises UsageError where it has other dimensions."""
+    space = load_space(name).for_data(data.shape)
+    if space.dims != data.dims:
+        raise UsageError(f"space {name} is for data of {space.dims} dimensions, {data.name} has {data.dims}")
+    return space
 
 
 def parse_space(text: str, where: str) -> SearchSpace:

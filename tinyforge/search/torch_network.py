@@ -13,7 +13,7 @@ import numpy as np
 from tinyforge.ir.types import Array
 from tinyforge.search.architecture import Architecture, Layer
 from tinyforge.search.fake_quant import KEPT, LEAST
-from tinyforge.search.needs import check_torch
+from tinyforge.search.needs import TORCH, missing
 from tinyforge.search.supernet import EPSILON
 
 TO_TORCH = {"conv": (3, 2, 0, 1), "depthwise": (2, 3, 0, 1), "dense": (1, 0)}
@@ -23,9 +23,10 @@ TO_KERAS = {"conv": (2, 3, 1, 0), "depthwise": (2, 3, 0, 1), "dense": (1, 0)}
 
 def pytorch(threads: int | None = None) -> Any:
     """The module, with that many threads where a number is given. Raises ToolMissing."""
-    check_torch()
-    import torch
-
+    try:
+        import torch
+    except ImportError as error:
+        raise missing("PyTorch", TORCH) from error
     if threads is not None:
         torch.set_num_threads(threads)
     return torch

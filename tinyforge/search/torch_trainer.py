@@ -138,7 +138,7 @@ class TorchTrainer:
         aware: float = AWARE_PART,
     ) -> None:
         self.torch = torch = pytorch()
-        self.data, self.recipe, self.seed = data, recipe, seed
+        self.recipe = recipe
         self.device = torch.device(device) if device else device_of(torch)
         torch.manual_seed(seed)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +15,7 @@ from tinyforge.device.emulate.profile import estimate, layer_profiles
 from tinyforge.device.result import (
     Array,
     MemoryTraffic,
+    Progress,
     RunResult,
     TraceBuffer,
     Violation,
@@ -26,6 +24,7 @@ from tinyforge.device.result import (
     unpack_outputs,
 )
 from tinyforge.errors import DeviceError
+from tinyforge.toolchain.cores import on_cores
 from tinyforge.toolchain.elf import Image
 from tinyforge.toolchain.firmware import Firmware
 from tinyforge.toolchain.glue import row_layout
@@ -44,7 +43,7 @@ def run_emulator(
     check_memory: bool = True,
     profile: bool = False,
     instruction_limit: int = DEFAULT_LIMIT,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> RunResult:
     """Run every sample of `inputs` (one array a model input, (samples, *shape)) on the firmware image.
 
@@ -94,7 +93,7 @@ class _Session:
         if flash.wait_states:
             self.counter.follow_fetches(flash.line_bytes, flash.cache_bytes)
 
-    def run(self, check_memory: bool, profile: bool, tell: Callable[[int, int], None]) -> RunResult:
+    def run(self, check_memory: bool, profile: bool, tell: Progress) -> RunResult:
         """All samples, and the measurements."""
         if not self.samples:
             raise DeviceError(f"{self.info.name}: there is no sample to run")
@@ -138,17 +137,11 @@ class _Session:
         rest = range(1, len(self.samples))
         blocks = [rest[at : at + BLOCK] for at in range(0, len(rest), BLOCK)]
         if self.traces is not None or len(blocks) < 2:
-            yield from ([self._infer(i) for i in block] for block in blocks)
-            return
-        kept = threading.local()
+            return map(self._infer_all, blocks)
+        return on_cores(lambda: _Session(self.firmware, self.samples, self.limit), _Session._infer_all, blocks)
 
-        def run(block: Sequence[int]) -> list[list[bytes]]:
-            if not hasattr(kept, "session"):
-                kept.session = _Session(self.firmware, self.samples, self.limit)
-            return [kept.session._infer(i) for i in block]
-
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            yield from pool.map(run, blocks)
+    def _infer_all(self, samples: Sequence[int]) -> list[list[bytes]]:
+        return [self._infer(sample) for sample in samples]
 
     def _infer(self, sample: int) -> list[bytes]:
         """Write inputs, run once under the counter, read the outputs."""
