@@ -14,10 +14,13 @@ class Isa(enum.Enum):
     kernels choose by compiler macros. Whatever the set, plain C reads the same tables, and every core can run every
     call: what was lowered for another one is slow at worst.
 
-    BASELINE: Armv6-M and Armv8-M baseline, which take one pixel at a time and unpack it to twice the size."""
+    BASELINE: Armv6-M and Armv8-M baseline, which take one pixel at a time and unpack it to twice the size. SCALAR: cores
+    with registers enough for two pixels that multiply one pair of values at a time: Armv7-M and Armv8-M mainline
+    without DSP, RISC-V, Xtensa."""
 
     PORTABLE = "portable"
     BASELINE = "baseline"
+    SCALAR = "scalar"
     MVE = "mve"
 
 

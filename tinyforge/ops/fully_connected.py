@@ -15,12 +15,18 @@ from tinyforge.ir.window import Window
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, require, require_int8
 from tinyforge.ops.packing import STEP, Packed, pack_matmul, pack_wide, steps_of
 from tinyforge.ops.packing_mve import pack_matmul_mve
+from tinyforge.ops.packing_scalar import pack_matmul_scalar
 from tinyforge.ops.proofs import SHORT, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range, requantize_real, short_form, thresholds
 from tinyforge.ops.scaling import channel_multipliers, channel_scales, folded_bias, weights_without_zero
 
 PACKED_KERNEL = "tf_fully_connected_packed_s8"
 PLAIN_KERNELS = ("tf_fully_connected_s8", "tf_fully_connected_steps_s8")
+_BYTES = {
+    Isa.MVE: (pack_matmul_mve, "tf_fully_connected_mve_s8"),
+    Isa.SCALAR: (pack_matmul_scalar, "tf_fully_connected_scalar_s8"),
+}
+"""How weights of a byte each are packed, and the kernel that reads them."""
 SCRATCH_LIMIT = 3072  # bytes more that a faster kernel may take
 PAIR_COST, QUAD_COST = 8, 14  # instructions of a step of 2 and of 4 channels
 
@@ -115,20 +121,20 @@ class FullyConnected(Op):
 
     def lower_for(self, isa: Isa, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         weights = weights_without_zero(ins)
-        packed = pack_matmul_mve(weights, folded_bias(ins), _rescale(self, ins, outs)) if isa is Isa.MVE else None
+        pack, kernel = _BYTES.get(isa, (None, ""))
+        packed = pack(weights, folded_bias(ins), _rescale(self, ins, outs)) if pack else None
         if packed is None:
             call = self.lower(ins, outs)
             unpacks = isa is Isa.BASELINE and dict(call.literals).get("group") == 2
             return _with_room(call, 2) if unpacks else call
         n_out, n_in = weights.shape
-        clamp = (("rounding", packed.rounding.value), ("lo", packed.lo), ("hi", packed.hi))
         return KernelCall(
-            kernel="tf_fully_connected_mve_s8",
-            header="tf_fully_connected_mve_s8.h",
+            kernel=kernel,
+            header=f"{kernel}.h",
             form="flat",
             tables=(Table("packed", "int32_t", packed.stream, 8),),
             proofs=(packed.proof,),
-            literals=(("batch", outs[0].type.elements // n_out), ("in_n", n_in), ("out_n", n_out), *clamp),
+            literals=(("batch", outs[0].type.elements // n_out), ("in_n", n_in), ("out_n", n_out), *packed.literals()),
         )
 
 

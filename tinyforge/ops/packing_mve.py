@@ -17,8 +17,8 @@ WINDOW_KERNEL = "tf_conv2d_mve_s8"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PackedMve:
-    """A stream and how the cores finish its sums."""
+class PackedBytes:
+    """A stream of weights of a byte each, and how the cores finish its sums."""
 
     stream: IntArray
     rounding: Rounding
@@ -26,13 +26,17 @@ class PackedMve:
     hi: int
     proof: Proof
 
+    def literals(self) -> tuple[tuple[str, int], ...]:
+        """The last ones of every kernel on such a stream."""
+        return (("rounding", self.rounding.value), ("lo", self.lo), ("hi", self.hi))
+
 
 def group_offsets(channels: int) -> list[int]:
     """First channels of the groups, ascending; where ``channels`` is no multiple of a group the last two overlap."""
     return [*range(0, channels - GROUP + 1, GROUP), *([channels - GROUP] if channels % GROUP else [])]
 
 
-def pack_matmul_mve(weights: IntArray, bias: IntArray, rescale: Rescale) -> PackedMve | None:
+def pack_matmul_mve(weights: IntArray, bias: IntArray, rescale: Rescale) -> PackedBytes | None:
     """The stream for ``weights`` (channels, values) and folded ``bias``; None with fewer channels than a group, weights
     beyond int8, or no short requantisation that is exact."""
     form = short_form(rescale)
@@ -42,7 +46,7 @@ def pack_matmul_mve(weights: IntArray, bias: IntArray, rescale: Rescale) -> Pack
     for offset in group_offsets(len(weights)):
         chosen = slice(offset, offset + GROUP)
         parts += [words(step_vectors(weights[chosen])), group_tables(bias, form, chosen)]
-    return PackedMve(np.concatenate(parts), form.rounding, form.lo, form.hi, channel_proof(SHORT, rescale))
+    return PackedBytes(np.concatenate(parts), form.rounding, form.lo, form.hi, channel_proof(SHORT, rescale))
 
 
 MOST_TAPS = 64  # windows of a depthwise convolution: four vectors
@@ -74,7 +78,7 @@ def plane_layout_mve(kh: int, kw: int, stride: int, width: int, channels: int, l
     return best
 
 
-def pack_depthwise_mve(weights: IntArray, bias: IntArray, rescale: Rescale) -> PackedMve | None:
+def pack_depthwise_mve(weights: IntArray, bias: IntArray, rescale: Rescale) -> PackedBytes | None:
     """The stream of ``tf_depthwise_mve_s8.h`` for ``weights`` (KH, KW, channels); None where it has no form."""
     kh, kw, channels = weights.shape
     form = short_form(rescale)
@@ -91,22 +95,25 @@ def pack_depthwise_mve(weights: IntArray, bias: IntArray, rescale: Rescale) -> P
     for offset in group_offsets(channels):
         chosen = slice(offset, offset + GROUP)
         parts += [words(turned[chosen]), group_tables(bias, form, chosen)]
-    return PackedMve(np.concatenate(parts), form.rounding, form.lo, form.hi, channel_proof(SHORT, rescale))
+    return PackedBytes(np.concatenate(parts), form.rounding, form.lo, form.hi, channel_proof(SHORT, rescale))
 
 
 def window_call(
-    packed: PackedMve, inputs: tuple[RowInput, ...], shape: tuple[tuple[str, int], ...], window: int
+    packed: PackedBytes,
+    inputs: tuple[RowInput, ...],
+    shape: tuple[tuple[str, int], ...],
+    window: int,
+    kernel: str = WINDOW_KERNEL,
 ) -> KernelCall:
-    """``tf_conv2d_mve_s8`` on windows of ``window`` bytes, two at once. ``shape``: its literals up to ``in_zero``."""
-    tail = (("rounding", packed.rounding.value), ("lo", packed.lo), ("hi", packed.hi))
+    """``kernel`` on windows of ``window`` bytes, two at once. ``shape``: its literals up to ``in_zero``."""
     return KernelCall(
-        kernel=WINDOW_KERNEL,
-        header="tf_conv2d_mve_s8.h",
+        kernel=kernel,
+        header=f"{kernel}.h",
         form="rows",
         inputs=inputs,
         tables=(Table("packed", "int32_t", packed.stream, 8),),
         proofs=(packed.proof,),
-        literals=(*shape, ("at_once", 2), *tail),
+        literals=(*shape, ("at_once", 2), *packed.literals()),
         scratch_bytes=2 * window,
     )
 

@@ -76,7 +76,9 @@ class Board:
         """What operators are lowered for."""
         if self.has("mve"):
             return Isa.MVE
-        return Isa.PORTABLE if self.core.simd else Isa.BASELINE
+        if not self.core.simd:
+            return Isa.BASELINE
+        return Isa.PORTABLE if self.has("dsp") else Isa.SCALAR
 
     @property
     def has_fast_flash(self) -> bool:
