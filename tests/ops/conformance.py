@@ -21,16 +21,17 @@ import numpy as np
 import pytest
 
 from tests.c_host import HostModels, layerwise, stacked_plan
-from tests.ops.merged import BOARDS, MORE_BOARDS, emulate, has_variant, in_place_plan, merged, patches
+from tests.ops.merged import BOARDS, MORE_BOARDS, emulate, has_variant, in_place_plan, merged, patches, variant_isa
 from tests.tflite_writer import litert_outputs, write_tflite
 from tinyforge.ir.graph import Graph, Node, Tensor
-from tinyforge.ir.program import Isa
 from tinyforge.ir.types import Array, DType, Quant, TensorType
 from tinyforge.ir.window import Interval, Window
 from tinyforge.ops.base import Op, Piece, input_window
 from tinyforge.target import load_board
 
 WINDOWS_PER_CASE = 4
+KINDS = ("portable", "dsp", "scalar", "mve")
+VARIANTS = (*KINDS, "in_place", "patches", *(f"{kind}_patches" for kind in KINDS[1:]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +192,7 @@ class OpConformance:
                 sliced = [w[:, r.lo : r.hi, c.lo : c.hi] for w in whole]
                 assert_equal(compute_window(case.graph, case.inputs, window), sliced, case, f"{window}")
 
-    @pytest.mark.parametrize("variant", ["portable", "dsp", "mve", "in_place", "patches", "dsp_patches", "mve_patches"])
+    @pytest.mark.parametrize("variant", VARIANTS)
     def test_host_c(
         self,
         variant: str,
@@ -203,7 +204,7 @@ class OpConformance:
         if not chosen:
             pytest.skip(f"no case of this operator has a {variant} form")
         graph = merged([c.graph for c, _ in chosen])
-        isa = Isa.MVE if "mve" in variant else Isa.PORTABLE
+        isa = variant_isa(variant)
         plan = in_place_plan(graph) if variant == "in_place" else stacked_plan(graph, isa)
         rng = np.random.default_rng(self.seed + 2)
         schedule = patches(rng, graph) if "patches" in variant else layerwise(graph)

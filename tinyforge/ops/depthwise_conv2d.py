@@ -28,6 +28,7 @@ from tinyforge.ops.depthwise_planes import AT_ONCE, MAX_ROWS, Planes, pack_const
 from tinyforge.ops.packing_mve import GROUP as MVE_GROUP
 from tinyforge.ops.packing_mve import SCRATCH_LIMIT as MVE_SCRATCH_LIMIT
 from tinyforge.ops.packing_mve import MvePlanes, pack_depthwise_mve, plane_layout_mve
+from tinyforge.ops.packing_scalar import MOST_COLUMNS, MOST_POSITIONS, OUTPUTS, pack_depthwise_scalar
 from tinyforge.ops.requant import Rescale, accumulator_range
 from tinyforge.ops.scaling import channel_multipliers, convolution_outputs, weights_without_zero
 
@@ -126,6 +127,8 @@ class DepthwiseConv2D(Op):
         )
 
     def lower_for(self, isa: Isa, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
+        if isa is Isa.SCALAR:
+            return self._lower_scalar(ins, outs) or self.lower(ins, outs)
         _, kh, kw, channels = ins[1].shape
         packed = None
         if isa is Isa.MVE and self.multiplier == 1 and (self.dilation[1] == 1 or kw == 1):
@@ -155,6 +158,38 @@ class DepthwiseConv2D(Op):
                 ("rounding", packed.rounding.value),
                 ("lo", packed.lo),
                 ("hi", packed.hi),
+            ),
+        )
+
+    def _lower_scalar(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall | None:
+        """Four outputs of a channel together, inputs read where they lie."""
+        _, kh, kw, channels = ins[1].shape
+        stride, width, made, pad = self.stride[1], ins[0].shape[2], outs[0].shape[2], self.padding[2]
+        undilated = self.dilation[1] == 1 or kw == 1
+        if self.multiplier != 1 or not undilated or kw > MOST_COLUMNS or (OUTPUTS - 1) * stride + kw > MOST_POSITIONS:
+            return None
+        packed = pack_depthwise_scalar(weights_without_zero(ins)[0], folded_bias(ins), self._rescale(ins, outs))
+        if packed is None:
+            return None
+        return KernelCall(
+            kernel="tf_depthwise_scalar_s8",
+            header="tf_depthwise_scalar_s8.h",
+            form="rows",
+            inputs=self._row_inputs(ins),
+            tables=(Table("constants", "int32_t", packed.stream),),
+            proofs=(packed.proof,),
+            literals=(
+                ("kh", kh),
+                ("kw", kw),
+                ("in_w", width),
+                ("in_c", channels),
+                ("out_step", channels),
+                ("stride_w", stride),
+                ("pad_left", pad),
+                ("pad_right", max(0, (made - 1) * stride + kw - pad - width)),
+                ("in_zero", ins[0].type.zero_point),
+                ("words", packed.stream.shape[1]),
+                *packed.literals(),
             ),
         )
 
