@@ -165,6 +165,16 @@ TF_INLINE int32_t tf_high_word(int32_t a, int32_t b, uint32_t half)
 #endif
 }
 
+/* High word of a * b + high * 2^32 + low, where low is a multiple of 2^16: one SMLAL on Armv7-M. */
+TF_INLINE int32_t tf_high_sum(int32_t a, int32_t b, int32_t high, uint32_t low)
+{
+#if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
+    return tf_add32(high, tf_high_word(a, b, low));
+#else
+    return (int32_t)(((int64_t)a * b + (int64_t)((uint64_t)(uint32_t)high << 32 | low)) >> 32);
+#endif
+}
+
 /* acc + a * b / 2^32, rounded down; the sum wraps. */
 TF_INLINE int32_t tf_smmla(int32_t a, int32_t b, int32_t acc)
 {

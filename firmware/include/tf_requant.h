@@ -9,7 +9,7 @@
 /* Clamp to [lo, hi]; literals, so that the full int8 range becomes one SSAT. */
 TF_INLINE int32_t tf_clamp8(int32_t x, int32_t lo, int32_t hi)
 {
-#if TF_DSP_NATIVE
+#ifdef __thumb2__
     if (lo == -128 && hi == 127) {
         int32_t result;
         __asm__("ssat %0, #8, %1" : "=r"(result) : "r"(x));

@@ -21,7 +21,7 @@ typedef struct {
 /* Input position j of a row: what output i has of it. */
 #define TF_DWS_TAP(i, j)                                                                                               \
     if ((i) < g && (j) >= (i)*s->stride && (j) < (i)*s->stride + s->kw) {                                              \
-        acc[i] += (uint32_t)(x * w[(j) - (i)*s->stride]);                                                              \
+        acc[i] += x * w[(j) - (i)*s->stride];                                                                          \
     }
 /* Only positions of the first and last columns can lie outside. */
 #define TF_DWS_POSITION(j)                                                                                             \
@@ -40,12 +40,17 @@ typedef struct {
         sum += w[k];                                                                                                   \
     }
 
+#define TF_DWS_OUT(i)                                                                                                  \
+    if ((i) < g) {                                                                                                     \
+        out[(i)*s->out_step] = (int8_t)tf_scalar_out(acc[i], constants + 1, s->rounding, s->lo, s->hi);                \
+    }
+
 /* One channel of g (1 or 4) neighbouring outputs; offset: of position 0, at column `first`, in every row. */
 TF_INLINE void tf_dws_channel(const int8_t *const *rows, int32_t offset, int32_t first, const int32_t *constants,
                               int8_t *out, int32_t g, int edge, const tf_dws_shape *s)
 {
-    const uint32_t bias = (uint32_t)constants[0];
-    uint32_t acc[TF_DWS_AT_ONCE] = {bias, bias, bias, bias};
+    const int32_t bias = constants[0];
+    int32_t acc[TF_DWS_AT_ONCE] = {bias, bias, bias, bias};
     const int8_t *from = (const int8_t *)(constants + TF_DWS_TABLES);
     for (int32_t ky = 0; ky < s->kh; ++ky) {
         int32_t w[7] = {0}, sum = 0;
@@ -58,7 +63,7 @@ TF_INLINE void tf_dws_channel(const int8_t *const *rows, int32_t offset, int32_t
         TF_DWS_WEIGHT(6)
         from += s->kw;
         if (rows[ky] == NULL) {
-            const uint32_t padded = (uint32_t)(sum * s->zero);
+            const int32_t padded = sum * s->zero;
             acc[0] += padded;
             acc[1] += padded;
             acc[2] += padded;
@@ -80,9 +85,10 @@ TF_INLINE void tf_dws_channel(const int8_t *const *rows, int32_t offset, int32_t
         TF_DWS_POSITION(11)
         TF_DWS_POSITION(12)
     }
-    for (int32_t i = 0; i < g; ++i) {
-        out[i * s->out_step] = (int8_t)tf_scalar_out((int32_t)acc[i], constants + 1, s->rounding, s->lo, s->hi);
-    }
+    TF_DWS_OUT(0)
+    TF_DWS_OUT(1)
+    TF_DWS_OUT(2)
+    TF_DWS_OUT(3)
 }
 
 /* g outputs from pixel x on. */

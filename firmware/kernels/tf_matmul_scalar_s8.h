@@ -34,14 +34,10 @@ typedef struct {
 
 TF_INLINE int32_t tf_scalar_out(int32_t acc, const int32_t *tables, int32_t rounding, int32_t lo, int32_t hi)
 {
-    int64_t sum = (int64_t)acc * tables[0] + tables[1] * ((int64_t)1 << 32);
-    if (rounding != TF_ROUND_REAL) {
-        sum += (int64_t)1 << 30;
-    }
-    if (rounding == TF_ROUND_Q31_SIGNED && acc < 0) {
-        sum -= (int64_t)1 << 31;
-    }
-    return tf_clamp8((int32_t)(sum >> 32) >> tables[2], lo, hi);
+    const uint32_t half = rounding == TF_ROUND_REAL ? 0u : 1u << 30;
+    const uint32_t sign = rounding == TF_ROUND_Q31_SIGNED ? (uint32_t)acc >> 31 : 0u;
+    const int32_t high = tf_high_sum(acc, tables[0], tables[1], half | sign << 31);
+    return tf_clamp8((high - (int32_t)sign) >> tables[2], lo, hi);
 }
 
 /* The products of one value of each pixel. */

@@ -127,7 +127,7 @@ class DepthwiseConv2D(Op):
         )
 
     def lower_for(self, isa: Isa, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
-        if isa is Isa.SCALAR:
+        if isa in (Isa.SCALAR, Isa.BASELINE):
             return self._lower_scalar(ins, outs) or self.lower(ins, outs)
         _, kh, kw, channels = ins[1].shape
         packed = None
