@@ -28,6 +28,12 @@
 #include <arm_acle.h>
 #endif
 
+#if (defined(__arm__) && !defined(__ARM_FEATURE_UNALIGNED)) || defined(__riscv)
+#define TF_STRICT_ALIGNMENT 1
+#else
+#define TF_STRICT_ALIGNMENT 0
+#endif
+
 /* Unaligned word access: one LDR / STR on cores that allow it, bytes on those that do not (Armv6-M). */
 TF_INLINE uint32_t tf_load32(const void *p)
 {

@@ -8,13 +8,33 @@
 #define TF_SHARED static __attribute__((noinline, unused))
 #endif
 
+/* Whether words can be read and written at both places: always, or where they are aligned (Armv6-M, RISC-V). */
+TF_INLINE int tf_takes_words(const int8_t *a, const int8_t *b)
+{
+#if TF_STRICT_ALIGNMENT
+    return (((uintptr_t)a | (uintptr_t)b) & 3u) == 0u;
+#else
+    (void)a;
+    (void)b;
+    return 1;
+#endif
+}
+
+#if TF_STRICT_ALIGNMENT
+#define TF_WORD(p) __builtin_assume_aligned(p, 4)
+#else
+#define TF_WORD(p) (p)
+#endif
+
 /* n bytes; four at a time while they last. */
 TF_INLINE void tf_copy_s8(int8_t *to, const int8_t *from, int32_t n)
 {
-    for (; n >= 4; n -= 4) {
-        tf_store32(to, tf_load32(from));
-        to += 4;
-        from += 4;
+    if (tf_takes_words(to, from)) {
+        for (; n >= 4; n -= 4) {
+            tf_store32(TF_WORD(to), tf_load32(TF_WORD(from)));
+            to += 4;
+            from += 4;
+        }
     }
     for (; n > 0; --n) {
         *to++ = *from++;
@@ -24,9 +44,11 @@ TF_INLINE void tf_copy_s8(int8_t *to, const int8_t *from, int32_t n)
 TF_INLINE void tf_fill_s8(int8_t *to, int32_t value, int32_t n)
 {
     const uint32_t word = ((uint32_t)value & 0xffu) * 0x01010101u;
-    for (; n >= 4; n -= 4) {
-        tf_store32(to, word);
-        to += 4;
+    if (tf_takes_words(to, to)) {
+        for (; n >= 4; n -= 4) {
+            tf_store32(TF_WORD(to), word);
+            to += 4;
+        }
     }
     for (; n > 0; --n) {
         *to++ = (int8_t)value;

@@ -24,11 +24,9 @@ from tinyforge.ops.base import (
     with_literals,
 )
 from tinyforge.ops.packing import STEP, Packed, pack_matmul, pack_wide, slice_stream, steps_of
+from tinyforge.ops.packing_bytes import BYTES_KERNELS, WINDOW_KERNELS, pack_bytes
 from tinyforge.ops.packing_mve import GROUP as BYTES_GROUP
-from tinyforge.ops.packing_mve import WINDOW_KERNEL as MVE_WINDOWS
-from tinyforge.ops.packing_mve import PackedBytes, one_window_call, pack_matmul_mve, window_call
-from tinyforge.ops.packing_scalar import WINDOW_KERNEL as SCALAR_WINDOWS
-from tinyforge.ops.packing_scalar import pack_matmul_scalar
+from tinyforge.ops.packing_mve import PackedBytes, one_window_call, window_call
 from tinyforge.ops.proofs import FULL, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range
 from tinyforge.ops.scaling import channel_multipliers, convolution_outputs, folded_bias, weights_without_zero
@@ -38,11 +36,6 @@ SCRATCH_LIMIT = 3072  # bytes; kernels with long windows take fewer pixels at a 
 SHORTEST_ROW = 16  # bytes of a kernel row worth a call of its own
 PLAIN_KERNEL = "tf_conv2d_s8"
 PACKED_KERNELS = ("tf_pointwise_packed_s8", "tf_conv2d_packed_s8")
-POINTWISE_KERNELS = {MVE_WINDOWS: "tf_pointwise_mve_s8", SCALAR_WINDOWS: "tf_pointwise_scalar_s8"}
-"""Kernels on weights of a byte each that read windows, and theirs for single pixels."""
-_BYTES = {Isa.MVE: (pack_matmul_mve, MVE_WINDOWS), Isa.SCALAR: (pack_matmul_scalar, SCALAR_WINDOWS)}
-"""How such weights are packed, and the kernel."""
-BYTES_KERNELS = (*POINTWISE_KERNELS, *POINTWISE_KERNELS.values())
 
 
 def out_extent(size: int, kernel: int, stride: int, before: int, after: int, dilation: int = 1) -> int:
@@ -139,10 +132,9 @@ class Conv2D(Op):
         return KernelCall(kernel="", header="", form="rows", inputs=inputs, merge_rows=merge)
 
     def lower_for(self, isa: Isa, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
-        if isa in _BYTES:
-            pack, kernel = _BYTES[isa]
-            packed = pack(_matrix(ins), folded_bias(ins), self._rescale(ins, outs))
-            return self.lower(ins, outs) if packed is None else self._bytes_call(ins, packed, kernel)
+        packed = pack_bytes(isa, _matrix(ins), folded_bias(ins), self._rescale(ins, outs))
+        if packed is not None:
+            return self._bytes_call(ins, packed)
         call = self.lower(ins, outs)
         if isa is Isa.BASELINE and call.kernel in PACKED_KERNELS:
             return _with_block(call, self._block(ins, 1, 2))
@@ -156,15 +148,15 @@ class Conv2D(Op):
         most = max((_most_at_once(width) for width in widths), default=1)
         return call if most >= dict(call.literals)["most"] else _with_block(call, self._block(ins, most, most))
 
-    def _bytes_call(self, ins: Sequence[Tensor], packed: PackedBytes, kernel: str) -> KernelCall:
+    def _bytes_call(self, ins: Sequence[Tensor], packed: PackedBytes) -> KernelCall:
         oc, kh, kw, c = ins[1].shape
         shape = (("kh", kh), *self._shape_literals(ins))
-        call = window_call(packed, self._row_inputs(ins), shape, kh * kw * c, kernel)
+        call = window_call(packed, self._row_inputs(ins), shape, kh * kw * c)
         if not self._pointwise(ins):
             return call
         return replace(
             call,
-            kernel=POINTWISE_KERNELS[kernel],
+            kernel=packed.kernel("pointwise"),
             literals=(("in_c", c), ("out_c", oc), *packed.literals()),
             scratch_bytes=0,
             merge_rows=True,
@@ -179,8 +171,8 @@ class Conv2D(Op):
     def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
         if ins[1].type.zero_point or not call.scratch_bytes:
             return ()
-        if call.kernel in POINTWISE_KERNELS:
-            return (one_window_call(call),)
+        if call.kernel in WINDOW_KERNELS:
+            return () if dict(call.literals)["at_once"] == 1 else (one_window_call(call),)
         found: list[KernelCall] = []
         for block in self._blocks(ins):
             if block.scratch_bytes < (found[-1] if found else call).scratch_bytes:

@@ -28,9 +28,13 @@ from tinyforge.ops.depthwise_planes import AT_ONCE, MAX_ROWS, Planes, pack_const
 from tinyforge.ops.packing_mve import GROUP as MVE_GROUP
 from tinyforge.ops.packing_mve import SCRATCH_LIMIT as MVE_SCRATCH_LIMIT
 from tinyforge.ops.packing_mve import MvePlanes, pack_depthwise_mve, plane_layout_mve
-from tinyforge.ops.packing_scalar import MOST_COLUMNS, MOST_POSITIONS, OUTPUTS, pack_depthwise_scalar
+from tinyforge.ops.packing_scalar import SCRATCH_LIMIT as SCALAR_SCRATCH_LIMIT
+from tinyforge.ops.packing_scalar import Block as ScalarBlock
+from tinyforge.ops.packing_scalar import depthwise_block, pack_depthwise_scalar
 from tinyforge.ops.requant import Rescale, accumulator_range
 from tinyforge.ops.scaling import channel_multipliers, convolution_outputs, weights_without_zero
+
+SCALAR_KERNEL = "tf_depthwise_scalar_s8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,36 +166,41 @@ class DepthwiseConv2D(Op):
         )
 
     def _lower_scalar(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall | None:
-        """Four outputs of a channel together, inputs read where they lie."""
+        """Some outputs of a channel together, inputs read where they lie."""
         _, kh, kw, channels = ins[1].shape
-        stride, width, made, pad = self.stride[1], ins[0].shape[2], outs[0].shape[2], self.padding[2]
-        undilated = self.dilation[1] == 1 or kw == 1
-        if self.multiplier != 1 or not undilated or kw > MOST_COLUMNS or (OUTPUTS - 1) * stride + kw > MOST_POSITIONS:
+        block = self._scalar_block(ins, [outs[0].shape[2]], SCALAR_SCRATCH_LIMIT)
+        if self.multiplier != 1 or (self.dilation[1] > 1 and kw > 1) or block is None:
             return None
         packed = pack_depthwise_scalar(weights_without_zero(ins)[0], folded_bias(ins), self._rescale(ins, outs))
         if packed is None:
             return None
         return KernelCall(
-            kernel="tf_depthwise_scalar_s8",
-            header="tf_depthwise_scalar_s8.h",
+            kernel=SCALAR_KERNEL,
+            header=f"{SCALAR_KERNEL}.h",
             form="rows",
             inputs=self._row_inputs(ins),
             tables=(Table("constants", "int32_t", packed.stream),),
             proofs=(packed.proof,),
+            scratch_bytes=block.scratch_bytes,
             literals=(
                 ("kh", kh),
                 ("kw", kw),
-                ("in_w", width),
+                ("in_w", ins[0].shape[2]),
                 ("in_c", channels),
                 ("out_step", channels),
-                ("stride_w", stride),
-                ("pad_left", pad),
-                ("pad_right", max(0, (made - 1) * stride + kw - pad - width)),
+                ("stride_w", self.stride[1]),
+                ("pad_left", self.padding[2]),
                 ("in_zero", ins[0].type.zero_point),
                 ("words", packed.stream.shape[1]),
+                ("at_once", block.at_once),
+                ("slice", block.slice),
                 *packed.literals(),
             ),
         )
+
+    def _scalar_block(self, ins: Sequence[Tensor], widths: Collection[int], limit: int) -> ScalarBlock | None:
+        _, kh, kw, channels = ins[1].shape
+        return depthwise_block(kh, kw, self.stride[1], widths, channels, limit)
 
     def _row_inputs(self, ins: Sequence[Tensor]) -> tuple[RowInput, ...]:
         _, kh, kw, _ = ins[1].shape
@@ -210,6 +219,8 @@ class DepthwiseConv2D(Op):
     def lower_slim(self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> tuple[KernelCall, ...]:
         if ins[1].type.zero_point or not call.scratch_bytes:
             return ()
+        if call.kernel == SCALAR_KERNEL:
+            return _slim_scalar(call)
         _, kh, kw, _ = ins[1].shape
         stride, width, channels = self.stride[1], outs[0].shape[2], ins[0].shape[3]
         found: list[KernelCall] = []
@@ -244,6 +255,12 @@ class DepthwiseConv2D(Op):
         self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], widths: Collection[int], slices: int = 1
     ) -> KernelCall:
         channels = ins[0].shape[3]
+        if call.kernel == SCALAR_KERNEL:
+            call = _with_slice(call, min(dict(call.literals)["slice"], channels // slices))
+            block = self._scalar_block(ins, widths, 0)
+            assert block is not None
+            suited = _with_slice(with_literals(call, at_once=block.at_once), dict(call.literals)["slice"])
+            return suited if suited.scratch_bytes <= call.scratch_bytes else call
         if call.kernel != "tf_depthwise_planar_s8" or slices == 1:
             return call
         planes, sliced = (min(count, AT_ONCE) for count in (channels, channels // slices))
@@ -296,6 +313,22 @@ class DepthwiseConv2D(Op):
                 ("hi", rescale.hi),
             ),
         )
+
+
+def _slim_scalar(call: KernelCall) -> tuple[KernelCall, ...]:
+    """The scalar call with fewer and fewer channels gathered together."""
+    found, together = [], dict(call.literals)["slice"]
+    while together > 4:
+        together = max(4, together // 8 * 4)
+        found.append(_with_slice(call, together))
+    return tuple(found)
+
+
+def _with_slice(call: KernelCall, together: int) -> KernelCall:
+    """The scalar call with ``together`` channels gathered together."""
+    literals = dict(call.literals)
+    columns = (literals["at_once"] - 1) * literals["stride_w"] + literals["kw"]
+    return replace(with_literals(call, slice=together), scratch_bytes=literals["kh"] * columns * together)
 
 
 def _shared_table(table: Table, channels: int, slices: int) -> Table:

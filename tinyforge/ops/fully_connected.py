@@ -14,19 +14,13 @@ from tinyforge.ir.types import Array
 from tinyforge.ir.window import Window
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, require, require_int8
 from tinyforge.ops.packing import STEP, Packed, pack_matmul, pack_wide, steps_of
-from tinyforge.ops.packing_mve import pack_matmul_mve
-from tinyforge.ops.packing_scalar import pack_matmul_scalar
+from tinyforge.ops.packing_bytes import pack_bytes
 from tinyforge.ops.proofs import SHORT, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range, requantize_real, short_form, thresholds
 from tinyforge.ops.scaling import channel_multipliers, channel_scales, folded_bias, weights_without_zero
 
 PACKED_KERNEL = "tf_fully_connected_packed_s8"
 PLAIN_KERNELS = ("tf_fully_connected_s8", "tf_fully_connected_steps_s8")
-_BYTES = {
-    Isa.MVE: (pack_matmul_mve, "tf_fully_connected_mve_s8"),
-    Isa.SCALAR: (pack_matmul_scalar, "tf_fully_connected_scalar_s8"),
-}
-"""How weights of a byte each are packed, and the kernel that reads them."""
 SCRATCH_LIMIT = 3072  # bytes more that a faster kernel may take
 PAIR_COST, QUAD_COST = 8, 14  # instructions of a step of 2 and of 4 channels
 
@@ -121,16 +115,15 @@ class FullyConnected(Op):
 
     def lower_for(self, isa: Isa, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall:
         weights = weights_without_zero(ins)
-        pack, kernel = _BYTES.get(isa, (None, ""))
-        packed = pack(weights, folded_bias(ins), _rescale(self, ins, outs)) if pack else None
+        packed = pack_bytes(isa, weights, folded_bias(ins), _rescale(self, ins, outs))
         if packed is None:
             call = self.lower(ins, outs)
             unpacks = isa is Isa.BASELINE and dict(call.literals).get("group") == 2
             return _with_room(call, 2) if unpacks else call
         n_out, n_in = weights.shape
         return KernelCall(
-            kernel=kernel,
-            header=f"{kernel}.h",
+            kernel=packed.kernel("fully_connected"),
+            header=f"tf_fully_connected_{packed.cores}_s8.h",
             form="flat",
             tables=(Table("packed", "int32_t", packed.stream, 8),),
             proofs=(packed.proof,),

@@ -13,18 +13,23 @@ from tinyforge.ops.requant import Rescale, Rounding, ShortForm, short_form
 
 GROUP = 4  # output channels a core computes together
 STEP = 16  # values of one vector instruction
-WINDOW_KERNEL = "tf_conv2d_mve_s8"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackedBytes:
-    """A stream of weights of a byte each, and how the cores finish its sums."""
+    """A stream of weights of a byte each, and how the cores finish its sums. cores: that read it, part of the kernels'
+    names."""
 
     stream: IntArray
     rounding: Rounding
     lo: int
     hi: int
     proof: Proof
+    cores: str = "mve"
+
+    def kernel(self, what: str) -> str:
+        """Of ``conv2d``, ``pointwise``, ``fully_connected``."""
+        return f"tf_{what}_{self.cores}_s8"
 
     def literals(self) -> tuple[tuple[str, int], ...]:
         """The last ones of every kernel on such a stream."""
@@ -103,12 +108,11 @@ def window_call(
     inputs: tuple[RowInput, ...],
     shape: tuple[tuple[str, int], ...],
     window: int,
-    kernel: str = WINDOW_KERNEL,
 ) -> KernelCall:
-    """``kernel`` on windows of ``window`` bytes, two at once. ``shape``: its literals up to ``in_zero``."""
+    """The kernel on windows of ``window`` bytes, two at once. ``shape``: its literals up to ``in_zero``."""
     return KernelCall(
-        kernel=kernel,
-        header=f"{kernel}.h",
+        kernel=packed.kernel("conv2d"),
+        header=f"tf_conv2d_{packed.cores}_s8.h",
         form="rows",
         inputs=inputs,
         tables=(Table("packed", "int32_t", packed.stream, 8),),

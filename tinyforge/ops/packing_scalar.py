@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+
 import numpy as np
 
 from tinyforge.ir.types import IntArray
@@ -9,9 +12,11 @@ from tinyforge.ops.packing_mve import GROUP, PackedBytes, fits_int8, group_offse
 from tinyforge.ops.proofs import SHORT, channel_proof
 from tinyforge.ops.requant import Rescale, ShortForm, short_form
 
-WINDOW_KERNEL = "tf_conv2d_scalar_s8"
-MOST_COLUMNS, MOST_POSITIONS, OUTPUTS = 7, 13, 4
-"""Of a depthwise kernel, of the inputs that the outputs done together read, and these."""
+SCRATCH_LIMIT = 640
+"""Bytes of gathered inputs of a depthwise convolution at most, where four channels take no more."""
+_MOST_COLUMNS, _MOST_POSITIONS = 7, 13  # of a depthwise kernel; that the outputs done together read
+_SPILLED = {5: 40, 4: 0, 3: 0}
+"""Outputs together, and instructions that their sums cost where there are too few registers for them."""
 _LEAST_SHIFT = 2  # from which the short form's addend is even
 
 
@@ -26,7 +31,33 @@ def pack_matmul_scalar(weights: IntArray, bias: IntArray, rescale: Rescale) -> P
     for offset in group_offsets(len(weights)):
         chosen = slice(offset, offset + GROUP)
         parts += [start[chosen], words(weights[chosen].T), tables[chosen].reshape(-1)]
-    return PackedBytes(np.concatenate(parts), form.rounding, form.lo, form.hi, channel_proof(SHORT, rescale))
+    return _packed(np.concatenate(parts), form, rescale)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Outputs of a depthwise convolution done together, and the channels whose inputs are gathered together."""
+
+    at_once: int
+    slice: int
+    scratch_bytes: int
+
+
+def depthwise_block(kh: int, kw: int, stride: int, widths: Collection[int], channels: int, limit: int) -> Block | None:
+    """The fastest block for row segments of ``widths`` outputs, with as many channels as keep to ``limit`` bytes or,
+    where none do, four; None where the kernel has too many columns."""
+    fitting = [n for n in _SPILLED if (n - 1) * stride + kw <= _MOST_POSITIONS]
+    if kw > _MOST_COLUMNS or not fitting:
+        return None
+
+    def cost(n: int) -> int:
+        columns = (n - 1) * stride + kw
+        return sum(-(-width // n) for width in widths) * (kh * (kw + columns + n * kw + 3) + 8 * n + _SPILLED[n])
+
+    at_once = min(fitting, key=cost)
+    channel = kh * ((at_once - 1) * stride + kw)
+    together = min(channels, max(4, limit // channel // 4 * 4))
+    return Block(at_once, together, channel * together)
 
 
 def pack_depthwise_scalar(weights: IntArray, bias: IntArray, rescale: Rescale) -> PackedBytes | None:
@@ -40,7 +71,11 @@ def pack_depthwise_scalar(weights: IntArray, bias: IntArray, rescale: Rescale) -
     padded = np.pad(taps, ((0, 0), (0, -taps.shape[1] % 4)))
     start = np.where(form.multiplier == 0, 0, bias)
     table = np.concatenate([start[:, None], _halved(form), words(padded).reshape(channels, -1)], axis=1)
-    return PackedBytes(table, form.rounding, form.lo, form.hi, channel_proof(SHORT, rescale))
+    return _packed(table, form, rescale)
+
+
+def _packed(stream: IntArray, form: ShortForm, rescale: Rescale) -> PackedBytes:
+    return PackedBytes(stream, form.rounding, form.lo, form.hi, channel_proof(SHORT, rescale), "scalar")
 
 
 def _form(rescale: Rescale) -> ShortForm | None:
