@@ -109,12 +109,18 @@ TF_SCALAR_CORES(tf_matmul_scalar_q31, q31, TF_ROUND_Q31)
 TF_SCALAR_CORES(tf_matmul_scalar_signed, signed, TF_ROUND_Q31_SIGNED)
 TF_SCALAR_CORES(tf_matmul_scalar_real, real, TF_ROUND_REAL)
 
+/* No choice of a function's address: the stack bound follows direct calls. */
 #define TF_SCALAR_PICK(core)                                                                                           \
     do {                                                                                                               \
-        if (job->lo == -128 && job->hi == 127) {                                                                       \
-            (pixels == 2 ? core##_2 : core##_1)(job);                                                                  \
+        const int full = job->lo == -128 && job->hi == 127;                                                            \
+        if (pixels == 2 && full) {                                                                                     \
+            core##_2(job);                                                                                             \
+        } else if (pixels == 2) {                                                                                      \
+            core##_2_clamp(job);                                                                                       \
+        } else if (full) {                                                                                             \
+            core##_1(job);                                                                                             \
         } else {                                                                                                       \
-            (pixels == 2 ? core##_2_clamp : core##_1_clamp)(job);                                                      \
+            core##_1_clamp(job);                                                                                       \
         }                                                                                                              \
     } while (0)
 

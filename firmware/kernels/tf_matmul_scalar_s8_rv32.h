@@ -3,10 +3,9 @@
 #ifndef TF_MATMUL_SCALAR_S8_RV32_H
 #define TF_MATMUL_SCALAR_S8_RV32_H
 
-/* a0 job, a1 constants, s2 and s3 outputs, s4 values missing to a multiple of four, s5 entry, s6 a half. Values are
- * unrolled four times and entered in the middle, with pointers set back by what is missing; every instruction of a
- * value has four bytes. */
-#define TF_SCALAR_ENTER(value_bytes)                                                                                   \
+/* a0 job, a1 constants, s2 and s3 outputs, s4 values beyond a multiple of four, s5 whether there are others, s6 a half.
+ * Values beyond come first, the others are unrolled four times. */
+#define TF_SCALAR_ENTER                                                                                                \
     "addi sp, sp, -32\n"                                                                                               \
     "sw s0, 0(sp)\n"                                                                                                   \
     "sw s1, 4(sp)\n"                                                                                                   \
@@ -15,16 +14,13 @@
     "sw s4, 16(sp)\n"                                                                                                  \
     "sw s5, 20(sp)\n"                                                                                                  \
     "sw s6, 24(sp)\n"                                                                                                  \
+    "sw s7, 28(sp)\n"                                                                                                  \
     "lw a1, 16(a0)\n"                                                                                                  \
     "lw s2, 8(a0)\n"                                                                                                   \
     "lw s3, 12(a0)\n"                                                                                                  \
     "lw s4, 24(a0)\n"                                                                                                  \
-    "neg s4, s4\n"                                                                                                     \
+    "srli s5, s4, 2\n"                                                                                                 \
     "andi s4, s4, 3\n"                                                                                                 \
-    "li t5, " value_bytes "\n"                                                                                         \
-    "mul t5, t5, s4\n"                                                                                                 \
-    "lla s5, 2f\n"                                                                                                     \
-    "add s5, s5, t5\n"                                                                                                 \
     "lui s6, 0x40000\n"                                                                                                \
     "1:\n"
 
@@ -38,6 +34,7 @@
     "lw s4, 16(sp)\n"                                                                                                  \
     "lw s5, 20(sp)\n"                                                                                                  \
     "lw s6, 24(sp)\n"                                                                                                  \
+    "lw s7, 28(sp)\n"                                                                                                  \
     "addi sp, sp, 32\n"                                                                                                \
     "ret\n"
 
@@ -46,22 +43,26 @@
     "lw t2, 0(a0)\n"                                                                                                   \
     "lw t3, 4(a0)\n"                                                                                                   \
     "lw t4, 24(a0)\n"                                                                                                  \
-    "slli t5, s4, 2\n"                                                                                                 \
     "addi a1, a1, 16\n"                                                                                                \
-    "sub a1, a1, t5\n"                                                                                                 \
-    "add t4, t4, t2\n"                                                                                                 \
-    "sub t2, t2, s4\n"                                                                                                 \
     "add t3, t3, t2\n"                                                                                                 \
-    "jr s5\n"                                                                                                          \
-    ".option push\n"                                                                                                   \
-    ".option norvc\n"                                                                                                  \
+    "add t4, t4, t2\n"                                                                                                 \
+    "beqz s4, 3f\n"                                                                                                    \
+    "add s7, t2, s4\n"                                                                                                 \
+    "2:\n"                                                                                                             \
+    ".irp i, 0\n" value ".endr\n"                                                                                      \
+    "addi t2, t2, 1\n"                                                                                                 \
+    "addi t3, t3, 1\n"                                                                                                 \
+    "addi a1, a1, 4\n"                                                                                                 \
+    "bne t2, s7, 2b\n"                                                                                                 \
+    "3:\n"                                                                                                             \
+    "beqz s5, 4f\n"                                                                                                    \
     "2:\n"                                                                                                             \
     ".irp i, 0, 1, 2, 3\n" value ".endr\n"                                                                             \
-    ".option pop\n"                                                                                                    \
     "addi t2, t2, 4\n"                                                                                                 \
     "addi t3, t3, 4\n"                                                                                                 \
     "addi a1, a1, 16\n"                                                                                                \
     "bne t2, t4, 2b\n"                                                                                                 \
+    "4:\n"                                                                                                             \
     "lw s0, 28(a0)\n"                                                                                                  \
     "lw s1, 32(a0)\n"
 
@@ -85,7 +86,7 @@
     "lw a6, 8(a1)\n"                                                                                                   \
     "lw t0, 12(a1)\n"
 #define TF_SCALAR_SUMS_2                                                                                               \
-    TF_SCALAR_ENTER("88")                                                                                              \
+    TF_SCALAR_ENTER                                                                                                    \
     TF_SCALAR_BIASES                                                                                                   \
     "mv a3, a2\n"                                                                                                      \
     "mv a5, a4\n"                                                                                                      \
@@ -96,7 +97,7 @@
 #define TF_SCALAR_VALUE_1                                                                                              \
     "lb t5, \\i(t2)\n" TF_SCALAR_SINGLE("a2", "0") TF_SCALAR_SINGLE("a4", "1") TF_SCALAR_SINGLE("a6", "2")             \
         TF_SCALAR_SINGLE("t0", "3")
-#define TF_SCALAR_SUMS_1 TF_SCALAR_ENTER("52") TF_SCALAR_BIASES TF_SCALAR_LOOP(TF_SCALAR_VALUE_1)
+#define TF_SCALAR_SUMS_1 TF_SCALAR_ENTER TF_SCALAR_BIASES TF_SCALAR_LOOP(TF_SCALAR_VALUE_1)
 
 /* One sum to an output; multiplier, add, shift in t2, t3, t4, the product in t6:t5, limits in s0, s1. */
 #define TF_SCALAR_CARRY(a)                                                                                             \

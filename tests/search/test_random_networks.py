@@ -25,7 +25,7 @@ from tinyforge.target import load_board
 NETWORKS = int(os.environ.get("TINYFORGE_NETWORKS", "300"))
 BATCH = 30
 FIRST = int(os.environ.get("TINYFORGE_FIRST_NETWORK", "0")) // BATCH
-BOARDS = ("emulated_m4", "emulated_m0plus")
+BOARDS = ("emulated_m4", "emulated_m0plus", "emulated_m3")
 
 
 def grown(number: int, count: int) -> list[tuple[Example, dict[str, Array]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinyforge.toolchain.riscv_calls import Jump, jumps
+from tinyforge.toolchain.riscv_calls import Jump, jumps, pushed
 
 AT = 0x80000000
 
@@ -37,3 +37,17 @@ def words(*values: int) -> bytes:
 )
 def test_jumps(code: bytes, expected: list[Jump]) -> None:
     assert list(jumps(code, AT)) == expected
+
+
+@pytest.mark.parametrize(
+    "code, expected",
+    [
+        (words(0xFE010113, 0x00812023, 0x02010113), 32),  # addi sp, sp, -32; sw s0, 0(sp); addi sp, sp, 32
+        (words(0x7139, 0x8082), 64),  # c.addi16sp sp, -64; c.ret
+        (words(0x1141, 0x0141), 16),  # c.addi sp, -16; c.addi sp, 16
+        (words(0x1571), 0),  # c.addi a0, -4
+        (words(0xFE810113, 0x1141), 40),  # addi sp, sp, -24; c.addi sp, -16
+    ],
+)
+def test_stack_that_assembly_takes(code: bytes, expected: int) -> None:
+    assert pushed(code) == expected

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _RA = 1
+_SP = 2
 _JAL, _JALR, _AUIPC = 0x6F, 0x67, 0x17
+_ADDI_SP = _SP << 15 | _SP << 7 | 0x13  # all but the immediate
 _C_QUADRANT_1, _C_QUADRANT_2 = 1, 2
 
 
@@ -32,6 +34,34 @@ def jumps(code: bytes, address: int) -> Iterator[Jump]:
         yield from _full(word, address + at, upper)
         upper = (_rd(word), address + at + (word & ~0xFFF)) if word & 0x7F == _AUIPC else None
         at += 4
+
+
+def pushed(code: bytes) -> int:
+    """Bytes that `code` takes from the stack: of assembly, whose frame no compiler tells."""
+    at = taken = 0
+    while at + 2 <= len(code):
+        half = int.from_bytes(code[at : at + 2], "little")
+        if half & 3 != 3:
+            taken += max(0, -_compressed_addi_sp(half))
+            at += 2
+            continue
+        word = int.from_bytes(code[at : at + 4], "little")
+        if word & 0xFFFFF == _ADDI_SP:
+            taken += max(0, -_signed(word >> 20, 12))
+        at += 4
+    return taken
+
+
+def _compressed_addi_sp(half: int) -> int:
+    """What a C.ADDI16SP or C.ADDI adds to the stack pointer; 0 for others."""
+    if half & 3 != _C_QUADRANT_1 or half >> 7 & 31 != _SP:
+        return 0
+    if half >> 13 == 0b000:
+        return _signed((half >> 12 & 1) << 5 | half >> 2 & 31, 6)
+    if half >> 13 != 0b011:
+        return 0
+    places = ((12, 9), (6, 4), (5, 6), (4, 8), (3, 7), (2, 5))
+    return _signed(sum((half >> bit & 1) << place for bit, place in places), 10)
 
 
 def _rd(word: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tinyforge.toolchain.elf import Image, Symbol
 from tinyforge.toolchain.objects import ObjectFile
-from tinyforge.toolchain.riscv_calls import jumps
+from tinyforge.toolchain.riscv_calls import jumps, pushed
 
 # Clones the compiler makes: name.constprop.0, name.part.1, name.isra.0, name.llvm.123
 _CLONE = re.compile(r"\.(constprop|part|isra|cold|llvm|lto_priv)[.\d]*")
@@ -163,10 +163,11 @@ def _scan(image: Image, symbol: Symbol, starts: set[int]) -> tuple[tuple[int, ..
 
 
 def _scan_riscv(image: Image, symbol: Symbol, starts: set[int]) -> tuple[tuple[int, ...], bool, int | None]:
-    """The same for RISC-V, whose assembly here uses no stack."""
-    found = list(jumps(_bytes_at(image, symbol.address, symbol.end), symbol.address))
+    """The same for RISC-V."""
+    code = _bytes_at(image, symbol.address, symbol.end)
+    found = list(jumps(code, symbol.address))
     targets = [j.target for j in found if j.target is not None and (j.links or j.target in starts - {symbol.address})]
-    return tuple(dict.fromkeys(targets)), any(j.target is None for j in found), 0
+    return tuple(dict.fromkeys(targets)), any(j.target is None for j in found), pushed(code)
 
 
 def _register_count(operands: str) -> int:
