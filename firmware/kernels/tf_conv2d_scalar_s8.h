@@ -25,7 +25,7 @@ TF_INLINE void tf_conv2d_scalar_s8(const int8_t *const *rows, int32_t in_x0, int
             const int32_t first = (x + p) * stride_w - pad_left;
             const int inside = dilation_w == 1 && first >= 0 && first + kw <= in_w;
             from[p] = to;
-            if (kh == 1 && inside && rows[0] != NULL) {
+            if (scratch == NULL || (kh == 1 && inside && rows[0] != NULL)) {
                 from[p] = rows[0] + (first - in_x0) * in_c;
                 continue;
             }
@@ -42,6 +42,16 @@ TF_INLINE void tf_conv2d_scalar_s8(const int8_t *const *rows, int32_t in_x0, int
         x += pixels;
         out += pixels * out_c;
     }
+}
+
+/* Kernels of one row without padding or dilation: windows are read where they lie. */
+TF_INLINE void tf_conv2d_inside_scalar_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
+                                          const int32_t *packed, int32_t kh, int32_t kw, int32_t in_w, int32_t in_c,
+                                          int32_t out_c, int32_t stride_w, int32_t dilation_w, int32_t pad_left,
+                                          int32_t in_zero, int32_t at_once, int32_t rounding, int32_t lo, int32_t hi)
+{
+    tf_conv2d_scalar_s8(rows, in_x0, out, x0, x1, packed, NULL, kh, kw, in_w, in_c, out_c, stride_w, dilation_w,
+                        pad_left, in_zero, at_once, rounding, lo, hi);
 }
 
 /* 1x1 kernel, stride 1, no padding: pixels are read where they lie. */

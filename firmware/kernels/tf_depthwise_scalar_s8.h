@@ -3,8 +3,9 @@
  * they lie; those of blocks that reach into padding or are cut short are gathered first, some channels at a time.
  *
  * rows: kh pointers to pixel column in_x0 of the input rows, NULL for padding rows; out: pixel x0 of the output row.
- * constants: for each channel bias, multiplier, add, shift (tf_matmul_scalar_s8.h has the form), then kh * kw bytes of
- * weights; `words` words in all. scratch: kh rows of (at_once - 1) * stride_w + kw <= 13 columns of `slice` channels.
+ * packed: for each channel bias, multiplier, add, shift (tf_matmul_scalar_s8.h has the form), then kh * kw bytes of
+ * weights; `words` words in all. scratch: kh rows of (at_once - 1) * stride_w + kw <= 13 columns of `slice` channels;
+ * slice 0: there are no columns of padding, and nothing is gathered.
  * out_step: from an output pixel to the next, more than in_c where those are a slice of the output's channels. */
 #ifndef TF_DEPTHWISE_SCALAR_S8_H
 #define TF_DEPTHWISE_SCALAR_S8_H
@@ -112,23 +113,34 @@ TF_SHARED void tf_dws_gather(int8_t *to, const int8_t *const *rows, int32_t in_x
 }
 
 TF_INLINE void tf_depthwise_scalar_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0, int32_t x1,
-                                      const int32_t *constants, void *scratch, int32_t kh, int32_t kw, int32_t in_w,
+                                      const int32_t *packed, void *scratch, int32_t kh, int32_t kw, int32_t in_w,
                                       int32_t in_c, int32_t out_step, int32_t stride_w, int32_t pad_left,
                                       int32_t in_zero, int32_t words, int32_t at_once, int32_t slice, int32_t rounding,
                                       int32_t lo, int32_t hi)
 {
     const tf_dws_shape here = {kh, kw, stride_w, at_once, in_c, out_step, in_zero, words, rounding, lo, hi};
+    const tf_dws_shape one = {kh, kw, stride_w, 1, in_c, out_step, in_zero, words, rounding, lo, hi};
     const tf_dws_shape there = {kh, kw, stride_w, at_once, slice, out_step, in_zero, words, rounding, lo, hi};
     const int32_t columns = (at_once - 1) * stride_w + kw;
     int8_t *const gathered = scratch;
     for (int32_t x = x0; x < x1; x += at_once, out += at_once * out_step) {
         const int32_t n = tf_min(at_once, x1 - x);
         const int32_t first = x * stride_w - pad_left;
-        const int32_t *table = constants;
+        const int32_t offset = (first - in_x0) * in_c;
+        const int32_t *table = packed;
         if (n == at_once && first >= 0 && first + columns <= in_w) {
-            const int32_t offset = (first - in_x0) * in_c;
             for (int32_t c = 0; c < in_c; ++c, table += words) {
-                tf_dws_channel(rows, offset + c, NULL, table, out + c, at_once, &here);
+                tf_dws_channel(rows, offset + c, NULL, table, out + c, n, &here);
+            }
+            continue;
+        }
+        if (slice == 0) { /* nothing outside: what is left over comes one by one */
+            for (int32_t i = 0; i < n; ++i) {
+                const int32_t column = offset + i * stride_w * in_c;
+                table = packed;
+                for (int32_t c = 0; c < in_c; ++c, table += words) {
+                    tf_dws_channel(rows, column + c, NULL, table, out + i * out_step + c, 1, &one);
+                }
             }
             continue;
         }
@@ -141,6 +153,17 @@ TF_INLINE void tf_depthwise_scalar_s8(const int8_t *const *rows, int32_t in_x0, 
             }
         }
     }
+}
+
+/* No columns of padding. */
+TF_INLINE void tf_depthwise_inside_scalar_s8(const int8_t *const *rows, int32_t in_x0, int8_t *out, int32_t x0,
+                                             int32_t x1, const int32_t *packed, int32_t kh, int32_t kw, int32_t in_w,
+                                             int32_t in_c, int32_t out_step, int32_t stride_w, int32_t pad_left,
+                                             int32_t in_zero, int32_t words, int32_t at_once, int32_t rounding,
+                                             int32_t lo, int32_t hi)
+{
+    tf_depthwise_scalar_s8(rows, in_x0, out, x0, x1, packed, NULL, kh, kw, in_w, in_c, out_step, stride_w, pad_left,
+                           in_zero, words, at_once, 0, rounding, lo, hi);
 }
 
 #endif

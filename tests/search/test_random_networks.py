@@ -84,9 +84,10 @@ def emulated(folder: Path, networks: list[Example], board: str) -> ArmModels:
 
 
 def arm_model(example: Example, isa: Isa) -> ArmModel:
-    """The example under its schedule, planned for kernels of ``isa``."""
+    """The example under its schedule, planned for kernels of ``isa`` where those can make slices as small."""
     graph, schedule = example.graph, example.schedule
-    if isa is Isa.PORTABLE:
+    slices = max((stage.slices for stage in schedule.stages if isinstance(stage, FusedStage)), default=1)
+    if isa is Isa.PORTABLE or (isa is Isa.SCALAR and slices > 1):
         return ArmModel(graph, schedule, example.plan, example.calls)
     plan, calls = plan_for(graph, schedule, isa)
     return ArmModel(graph, schedule, plan, calls)

@@ -14,9 +14,8 @@ class Isa(enum.Enum):
     kernels choose by compiler macros. Whatever the set, plain C reads the same tables, and every core can run every
     call: what was lowered for another one is slow at worst.
 
-    BASELINE: Armv6-M and Armv8-M baseline, which take one pixel at a time. SCALAR: cores
-    with registers enough for two pixels that multiply one pair of values at a time: Armv7-M and Armv8-M mainline
-    without DSP, RISC-V, Xtensa."""
+    BASELINE: Armv6-M and Armv8-M baseline, with registers for one pixel at a time. SCALAR: others that multiply one
+    pair of values at a time: Armv7-M, Armv8-M mainline without DSP, RISC-V, Xtensa."""
 
     PORTABLE = "portable"
     BASELINE = "baseline"

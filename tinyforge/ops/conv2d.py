@@ -24,9 +24,9 @@ from tinyforge.ops.base import (
     with_literals,
 )
 from tinyforge.ops.packing import STEP, Packed, pack_matmul, pack_wide, slice_stream, steps_of
-from tinyforge.ops.packing_bytes import BYTES_KERNELS, WINDOW_KERNELS, pack_bytes
-from tinyforge.ops.packing_mve import GROUP as BYTES_GROUP
-from tinyforge.ops.packing_mve import PackedBytes, one_window_call, window_call
+from tinyforge.ops.packing_by_isa import pack_bytes
+from tinyforge.ops.packing_bytes import BYTES_KERNELS, WINDOW_KERNELS, PackedBytes, one_window_call, window_call
+from tinyforge.ops.packing_bytes import GROUP as BYTES_GROUP
 from tinyforge.ops.proofs import FULL, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range
 from tinyforge.ops.scaling import channel_multipliers, convolution_outputs, folded_bias, weights_without_zero
@@ -143,6 +143,8 @@ class Conv2D(Op):
     def fitted(
         self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], widths: Collection[int], slices: int = 1
     ) -> KernelCall:
+        if call.kernel in WINDOW_KERNELS and max(widths, default=1) == 1:
+            return one_window_call(call)
         if call.kernel not in PACKED_KERNELS:
             return call
         most = max((_most_at_once(width) for width in widths), default=1)
@@ -153,7 +155,9 @@ class Conv2D(Op):
         shape = (("kh", kh), *self._shape_literals(ins))
         call = window_call(packed, self._row_inputs(ins), shape, kh * kw * c)
         if not self._pointwise(ins):
-            return call
+            if kh == 1 and self._always_inside():
+                return replace(call, kernel=packed.kernel("conv2d_inside"), scratch_bytes=0)
+            return one_window_call(call) if self.infer(ins)[0][2] == 1 else call
         return replace(
             call,
             kernel=packed.kernel("pointwise"),
@@ -172,7 +176,7 @@ class Conv2D(Op):
         if ins[1].type.zero_point or not call.scratch_bytes:
             return ()
         if call.kernel in WINDOW_KERNELS:
-            return () if dict(call.literals)["at_once"] == 1 else (one_window_call(call),)
+            return (one_window_call(call),)
         found: list[KernelCall] = []
         for block in self._blocks(ins):
             if block.scratch_bytes < (found[-1] if found else call).scratch_bytes:

@@ -25,10 +25,10 @@ from tinyforge.ops.base import (
 )
 from tinyforge.ops.conv2d import out_extent
 from tinyforge.ops.depthwise_planes import AT_ONCE, MAX_ROWS, Planes, pack_constants, plane_layout
-from tinyforge.ops.packing_mve import GROUP as MVE_GROUP
+from tinyforge.ops.packing_bytes import GROUP as MVE_GROUP
+from tinyforge.ops.packing_bytes import PackedBytes
 from tinyforge.ops.packing_mve import SCRATCH_LIMIT as MVE_SCRATCH_LIMIT
 from tinyforge.ops.packing_mve import MvePlanes, pack_depthwise_mve, plane_layout_mve
-from tinyforge.ops.packing_scalar import SCRATCH_LIMIT as SCALAR_SCRATCH_LIMIT
 from tinyforge.ops.packing_scalar import Block as ScalarBlock
 from tinyforge.ops.packing_scalar import depthwise_block, pack_depthwise_scalar
 from tinyforge.ops.requant import Rescale, accumulator_range
@@ -140,48 +140,34 @@ class DepthwiseConv2D(Op):
         if packed is None:
             return self.lower(ins, outs)
         layout = plane_layout_mve(kh, kw, self.stride[1], outs[0].shape[2], channels, MVE_SCRATCH_LIMIT)
-        return KernelCall(
-            kernel="tf_depthwise_mve_s8",
-            header="tf_depthwise_mve_s8.h",
-            form="rows",
-            inputs=self._row_inputs(ins),
-            tables=(Table("packed", "int32_t", packed.stream, 8),),
-            proofs=(packed.proof,),
-            scratch_bytes=layout.scratch_bytes,
-            literals=(
-                ("kh", kh),
-                ("kw", kw),
-                ("in_w", ins[0].shape[2]),
-                ("in_c", channels),
-                ("out_step", channels),
-                ("stride_w", self.stride[1]),
-                ("pad_left", self.padding[2]),
-                ("in_zero", ins[0].type.zero_point),
-                ("block", layout.block),
-                ("plane", layout.plane),
-                ("rounding", packed.rounding.value),
-                ("lo", packed.lo),
-                ("hi", packed.hi),
-            ),
-        )
+        return self._bytes_call(ins, packed, layout.scratch_bytes, block=layout.block, plane=layout.plane)
 
     def _lower_scalar(self, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> KernelCall | None:
         """Some outputs of a channel together, inputs read where they lie."""
-        _, kh, kw, channels = ins[1].shape
-        block = self._scalar_block(ins, [outs[0].shape[2]], SCALAR_SCRATCH_LIMIT)
+        _, _, kw, _ = ins[1].shape
+        block = self._scalar_block(ins, [outs[0].shape[2]])
         if self.multiplier != 1 or (self.dilation[1] > 1 and kw > 1) or block is None:
             return None
         packed = pack_depthwise_scalar(weights_without_zero(ins)[0], folded_bias(ins), self._rescale(ins, outs))
         if packed is None:
             return None
+        layout = {"words": packed.stream.shape[1], "at_once": block.at_once}
+        if block.slice:
+            return self._bytes_call(ins, packed, block.scratch_bytes, **layout, slice=block.slice)
+        return replace(self._bytes_call(ins, packed, 0, **layout), kernel=packed.kernel("depthwise_inside"))
+
+    def _bytes_call(self, ins: Sequence[Tensor], packed: PackedBytes, scratch: int, **layout: int) -> KernelCall:
+        """The kernel on weights of a byte each; ``layout``: literals of its own."""
+        _, kh, kw, channels = ins[1].shape
+        kernel = packed.kernel("depthwise")
         return KernelCall(
-            kernel=SCALAR_KERNEL,
-            header=f"{SCALAR_KERNEL}.h",
+            kernel=kernel,
+            header=f"{kernel}.h",
             form="rows",
             inputs=self._row_inputs(ins),
-            tables=(Table("constants", "int32_t", packed.stream),),
+            tables=(Table("packed", "int32_t", packed.stream, 8),),
             proofs=(packed.proof,),
-            scratch_bytes=block.scratch_bytes,
+            scratch_bytes=scratch,
             literals=(
                 ("kh", kh),
                 ("kw", kw),
@@ -191,16 +177,17 @@ class DepthwiseConv2D(Op):
                 ("stride_w", self.stride[1]),
                 ("pad_left", self.padding[2]),
                 ("in_zero", ins[0].type.zero_point),
-                ("words", packed.stream.shape[1]),
-                ("at_once", block.at_once),
-                ("slice", block.slice),
+                *layout.items(),
                 *packed.literals(),
             ),
         )
 
-    def _scalar_block(self, ins: Sequence[Tensor], widths: Collection[int], limit: int) -> ScalarBlock | None:
+    def _scalar_block(self, ins: Sequence[Tensor], widths: Collection[int]) -> ScalarBlock | None:
         _, kh, kw, channels = ins[1].shape
-        return depthwise_block(kh, kw, self.stride[1], widths, channels, limit)
+        width = self.infer(ins)[0][2]
+        reach = (width - 1) * self.stride[1] + kw - self.padding[2]
+        inside = self.padding[2] == 0 and reach <= ins[0].shape[2]
+        return depthwise_block(kh, kw, self.stride[1], widths, 0 if inside else channels)
 
     def _row_inputs(self, ins: Sequence[Tensor]) -> tuple[RowInput, ...]:
         _, kh, kw, _ = ins[1].shape
@@ -255,10 +242,11 @@ class DepthwiseConv2D(Op):
         self, call: KernelCall, ins: Sequence[Tensor], outs: Sequence[Tensor], widths: Collection[int], slices: int = 1
     ) -> KernelCall:
         channels = ins[0].shape[3]
-        if call.kernel == SCALAR_KERNEL:
+        block = self._scalar_block(ins, widths) if "at_once" in dict(call.literals) else None
+        if block is not None and not call.scratch_bytes:
+            return with_literals(call, at_once=block.at_once)
+        if block is not None:
             call = _with_slice(call, min(dict(call.literals)["slice"], channels // slices))
-            block = self._scalar_block(ins, widths, 0)
-            assert block is not None
             suited = _with_slice(with_literals(call, at_once=block.at_once), dict(call.literals)["slice"])
             return suited if suited.scratch_bytes <= call.scratch_bytes else call
         if call.kernel != "tf_depthwise_planar_s8" or slices == 1:

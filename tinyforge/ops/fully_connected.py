@@ -14,7 +14,7 @@ from tinyforge.ir.types import Array
 from tinyforge.ir.window import Window
 from tinyforge.ops.base import Activation, Op, Piece, activation_range, require, require_int8
 from tinyforge.ops.packing import STEP, Packed, pack_matmul, pack_wide, steps_of
-from tinyforge.ops.packing_bytes import pack_bytes
+from tinyforge.ops.packing_by_isa import pack_bytes
 from tinyforge.ops.proofs import SHORT, channel_proof
 from tinyforge.ops.requant import Rescale, accumulator_range, requantize_real, short_form, thresholds
 from tinyforge.ops.scaling import channel_multipliers, channel_scales, folded_bias, weights_without_zero

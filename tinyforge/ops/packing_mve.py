@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from tinyforge.ir.program import KernelCall, Proof, RowInput, Table
 from tinyforge.ir.types import IntArray
+from tinyforge.ops.packing_bytes import GROUP, PackedBytes, fits_int8, group_offsets, words
 from tinyforge.ops.proofs import SHORT, channel_proof
 from tinyforge.ops.requant import Rescale, Rounding, ShortForm, short_form
 
-GROUP = 4  # output channels a core computes together
 STEP = 16  # values of one vector instruction
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PackedBytes:
-    """A stream of weights of a byte each, and how the cores finish its sums. cores: that read it, part of the kernels'
-    names."""
-
-    stream: IntArray
-    rounding: Rounding
-    lo: int
-    hi: int
-    proof: Proof
-    cores: str = "mve"
-
-    def kernel(self, what: str) -> str:
-        """Of ``conv2d``, ``pointwise``, ``fully_connected``."""
-        return f"tf_{what}_{self.cores}_s8"
-
-    def literals(self) -> tuple[tuple[str, int], ...]:
-        """The last ones of every kernel on such a stream."""
-        return (("rounding", self.rounding.value), ("lo", self.lo), ("hi", self.hi))
-
-
-def group_offsets(channels: int) -> list[int]:
-    """First channels of the groups, ascending; where ``channels`` is no multiple of a group the last two overlap."""
-    return [*range(0, channels - GROUP + 1, GROUP), *([channels - GROUP] if channels % GROUP else [])]
 
 
 def pack_matmul_mve(weights: IntArray, bias: IntArray, rescale: Rescale) -> PackedBytes | None:
@@ -51,7 +24,7 @@ def pack_matmul_mve(weights: IntArray, bias: IntArray, rescale: Rescale) -> Pack
     for offset in group_offsets(len(weights)):
         chosen = slice(offset, offset + GROUP)
         parts += [words(step_vectors(weights[chosen])), group_tables(bias, form, chosen)]
-    return PackedBytes(np.concatenate(parts), form.rounding, form.lo, form.hi, channel_proof(SHORT, rescale))
+    return PackedBytes(np.concatenate(parts), form.rounding, form.lo, form.hi, channel_proof(SHORT, rescale), "mve")
 
 
 MOST_TAPS = 64  # windows of a depthwise convolution: four vectors
@@ -100,36 +73,7 @@ def pack_depthwise_mve(weights: IntArray, bias: IntArray, rescale: Rescale) -> P
     for offset in group_offsets(channels):
         chosen = slice(offset, offset + GROUP)
         parts += [words(turned[chosen]), group_tables(bias, form, chosen)]
-    return PackedBytes(np.concatenate(parts), form.rounding, form.lo, form.hi, channel_proof(SHORT, rescale))
-
-
-def window_call(
-    packed: PackedBytes,
-    inputs: tuple[RowInput, ...],
-    shape: tuple[tuple[str, int], ...],
-    window: int,
-) -> KernelCall:
-    """The kernel on windows of ``window`` bytes, two at once. ``shape``: its literals up to ``in_zero``."""
-    return KernelCall(
-        kernel=packed.kernel("conv2d"),
-        header=f"tf_conv2d_{packed.cores}_s8.h",
-        form="rows",
-        inputs=inputs,
-        tables=(Table("packed", "int32_t", packed.stream, 8),),
-        proofs=(packed.proof,),
-        literals=(*shape, ("at_once", 2), *packed.literals()),
-        scratch_bytes=2 * window,
-    )
-
-
-def one_window_call(call: KernelCall) -> KernelCall:
-    """The same with one window at a time: half the scratch."""
-    literals = tuple((name, 1 if name == "at_once" else value) for name, value in call.literals)
-    return replace(call, literals=literals, scratch_bytes=call.scratch_bytes // 2)
-
-
-def fits_int8(weights: IntArray) -> bool:
-    return bool((weights >= -128).all() and (weights <= 127).all())
+    return PackedBytes(np.concatenate(parts), form.rounding, form.lo, form.hi, channel_proof(SHORT, rescale), "mve")
 
 
 def group_tables(bias: IntArray, form: ShortForm, chosen: slice) -> IntArray:
@@ -148,9 +92,3 @@ def step_vectors(weights: IntArray) -> IntArray:
     padded[:, 0, :first] = weights[:, :first]
     padded[:, 1:] = weights[:, first:].reshape(rows, -1, STEP)
     return np.asarray(padded.transpose(1, 0, 2), np.int64)
-
-
-def words(vectors: IntArray) -> IntArray:
-    """Bytes of int8 values, four to an int32, the first lowest."""
-    data = np.ascontiguousarray(vectors, np.int8).tobytes()
-    return np.asarray(np.frombuffer(data, "<i4"), np.int64)

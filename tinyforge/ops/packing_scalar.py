@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyforge.ir.types import IntArray
-from tinyforge.ops.packing_mve import GROUP, PackedBytes, fits_int8, group_offsets, words
+from tinyforge.ops.packing_bytes import GROUP, PackedBytes, fits_int8, group_offsets, words
 from tinyforge.ops.proofs import SHORT, channel_proof
 from tinyforge.ops.requant import Rescale, ShortForm, short_form
 
@@ -43,9 +43,9 @@ class Block:
     scratch_bytes: int
 
 
-def depthwise_block(kh: int, kw: int, stride: int, widths: Collection[int], channels: int, limit: int) -> Block | None:
-    """The fastest block for row segments of ``widths`` outputs, with as many channels as keep to ``limit`` bytes or,
-    where none do, four; None where the kernel has too many columns."""
+def depthwise_block(kh: int, kw: int, stride: int, widths: Collection[int], channels: int) -> Block | None:
+    """The fastest block for row segments of ``widths`` outputs, with as many of ``channels`` as keep to the limit of
+    scratch, or four; none are gathered where there are none. None where the kernel has too many columns."""
     fitting = [n for n in _SPILLED if (n - 1) * stride + kw <= _MOST_POSITIONS]
     if kw > _MOST_COLUMNS or not fitting:
         return None
@@ -56,7 +56,7 @@ def depthwise_block(kh: int, kw: int, stride: int, widths: Collection[int], chan
 
     at_once = min(fitting, key=cost)
     channel = kh * ((at_once - 1) * stride + kw)
-    together = min(channels, max(4, limit // channel // 4 * 4))
+    together = min(channels, max(4, SCRATCH_LIMIT // channel // 4 * 4))
     return Block(at_once, together, channel * together)
 
 
