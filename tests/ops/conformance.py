@@ -21,7 +21,17 @@ import numpy as np
 import pytest
 
 from tests.c_host import HostModels, layerwise, stacked_plan
-from tests.ops.merged import BOARDS, MORE_BOARDS, emulate, has_variant, in_place_plan, merged, patches, variant_isa
+from tests.ops.merged import (
+    BOARDS,
+    MORE_BOARDS,
+    SCALAR_BOARDS,
+    emulate,
+    has_variant,
+    in_place_plan,
+    merged,
+    patches,
+    variant_isa,
+)
 from tests.tflite_writer import litert_outputs, write_tflite
 from tinyforge.ir.graph import Graph, Node, Tensor
 from tinyforge.ir.types import Array, DType, Quant, TensorType
@@ -217,8 +227,17 @@ class OpConformance:
     @pytest.mark.parametrize("board", [*BOARDS, *(pytest.param(b, marks=pytest.mark.long) for b in MORE_BOARDS)])
     def test_emulator(self, board: str, suite: list[Case], expected: list[list[Array]], tmp_path: Path) -> None:
         chosen = [(c, e) for c, e in zip(suite, expected, strict=True) if not c.no_c]
+        self._emulate(board, chosen, tmp_path)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("board", SCALAR_BOARDS)
+    def test_scalar_emulator(self, board: str, suite: list[Case], expected: list[list[Array]], tmp_path: Path) -> None:
+        both = zip(suite, expected, strict=True)
+        self._emulate(board, [(c, e) for c, e in both if not c.no_c and has_variant(c.graph, "scalar")], tmp_path)
+
+    def _emulate(self, board: str, chosen: list[tuple[Case, list[Array]]], tmp_path: Path) -> None:
         if not chosen:
-            pytest.skip("no case of this operator has a kernel")
+            pytest.skip("no case of this operator has a kernel for this board")
         core = load_board(board).core
         emulator = "qemu-system-riscv32" if core.is_riscv else "qemu-system-arm"
         if not core.unicorn_model and shutil.which(emulator) is None:

@@ -23,9 +23,11 @@ from tinyforge.ops.stage_windows import stage_nodes, walk_stage
 from tinyforge.target import load_board
 from tinyforge.toolchain.firmware import build_firmware
 
-BOARDS = ("emulated_m0plus", "emulated_m3", "emulated_m7", "mps3_an547", "qemu_rv32_virt")
-"""One a kind of kernel: Armv6-M's, one pair of values at a time on Arm and RISC-V, DSP, Helium."""
-MORE_BOARDS = ("emulated_m4", "emulated_m33")
+BOARDS = ("emulated_m0plus", "emulated_m7", "mps3_an547")
+"""One a kind of kernel: Armv6-M's, DSP, Helium."""
+SCALAR_BOARDS = ("emulated_m3", "qemu_rv32_virt")
+"""Cores without SMLAD, for the few operators that have kernels for them."""
+MORE_BOARDS = (*SCALAR_BOARDS, "emulated_m4", "emulated_m33")
 """Cores that run the same kernels, or the portable ones, which the host runs too."""
 
 
