@@ -2,8 +2,8 @@
  * (Armv7-M and Armv8-M without DSP, RISC-V): one or two pixels x four output channels, inputs read where they lie.
  *
  * Packed constants (tinyforge/ops/packing_scalar.py), int32 words, for a group of four channels:
- *     four biases;  a word of four weights, one a channel, for each value of a pixel;  four times multiplier, add,
- * shift groups ascending; where the channels are no multiple of four the last group overlaps the one before.
+ *     four biases;  for each value of a pixel a word of four weights, one a channel;  four times multiplier, add, shift
+ * Groups are ascending; where the channels are no multiple of four the last one overlaps the one before.
  *
  * Outputs: clamp8(high word of (acc * multiplier + add * 2^32 + a half) >> shift). The half is 2^30, 0 where the
  * reference rounds once (TF_ROUND_REAL), and 2^30 - 2^31 for negative accumulators whose ties round away from zero: the

@@ -22,34 +22,37 @@ class Jump:
 
 def jumps(code: bytes, address: int) -> Iterator[Jump]:
     """Jumps of `code` at `address`, returns left out, in order."""
-    at = 0
     upper: tuple[int, int] | None = None  # register and value of an AUIPC just before
-    while at + 2 <= len(code):
-        half = int.from_bytes(code[at : at + 2], "little")
-        if half & 3 != 3:
-            yield from _compressed(half, address + at)
-            upper, at = None, at + 2
+    for at, word, compressed in _encodings(code):
+        if compressed:
+            yield from _compressed(word, address + at)
+            upper = None
             continue
-        word = int.from_bytes(code[at : at + 4], "little")
         yield from _full(word, address + at, upper)
-        upper = (_rd(word), address + at + (word & ~0xFFF)) if word & 0x7F == _AUIPC else None
-        at += 4
+        auipc = word & 0x7F == _AUIPC
+        upper = (_rd(word), address + at + (word & ~0xFFF)) if auipc else None
 
 
 def pushed(code: bytes) -> int:
     """Bytes that `code` takes from the stack: of assembly, whose frame no compiler tells."""
-    at = taken = 0
+    return sum(max(0, -_added_to_sp(word, compressed)) for _, word, compressed in _encodings(code))
+
+
+def _encodings(code: bytes) -> Iterator[tuple[int, int, bool]]:
+    """Offset and encoding of every instruction, and whether it is a compressed one."""
+    at = 0
     while at + 2 <= len(code):
-        half = int.from_bytes(code[at : at + 2], "little")
-        if half & 3 != 3:
-            taken += max(0, -_compressed_addi_sp(half))
-            at += 2
-            continue
-        word = int.from_bytes(code[at : at + 4], "little")
-        if word & 0xFFFFF == _ADDI_SP:
-            taken += max(0, -_signed(word >> 20, 12))
-        at += 4
-    return taken
+        compressed = code[at] & 3 != 3
+        size = 2 if compressed else 4
+        yield at, int.from_bytes(code[at : at + size], "little"), compressed
+        at += size
+
+
+def _added_to_sp(word: int, compressed: bool) -> int:
+    """What an ADDI of the stack pointer to itself adds; 0 for other instructions."""
+    if compressed:
+        return _compressed_addi_sp(word)
+    return _signed(word >> 20, 12) if word & 0xFFFFF == _ADDI_SP else 0
 
 
 def _compressed_addi_sp(half: int) -> int:
