@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +58,15 @@ def test_groups_are_never_cut() -> None:
     assert not sides[1] & sides[2]
 
 
+def test_a_validation_split_of_its_own_is_kept() -> None:
+    source = raw(80)
+    held, test = source.train.take(np.arange(60, 72)), source.train.take(np.arange(66, 80))
+    data = make_dataset(RawData("made", "image", source.train, test, source.classes, validation=held), 0)
+    assert (len(data.train), len(data.validation), len(data.test)) == (60, 6, 14)
+    with pytest.raises(UsageError, match="no validation samples are left"):
+        make_dataset(RawData("made", "image", source.train, held, source.classes, validation=held), 0)
+
+
 def test_one_group_cannot_be_split() -> None:
     with pytest.raises(UsageError, match="one group"):
         make_dataset(raw(groups=np.zeros(200, int)), 0)
@@ -79,6 +87,27 @@ def test_npz_forms(tmp_path: Path) -> None:
     assert second.train.y.max() == 3
     assert third.test is not None
     assert len(third.test) == 9
+    np.savez(tmp_path / "d.npz", x_train=x, y_train=y, x_val=x[:20], y_val=y[:20], x_test=x[:9], y_test=y[:9])
+    fourth = load_data(str(tmp_path / "d.npz"))
+    assert fourth.validation is not None
+    assert fourth.test is not None
+    assert (len(fourth.validation), len(fourth.test)) == (20, 9)
+
+
+def test_a_test_file_has_the_same_classes(tmp_path: Path) -> None:
+    x, y = raw().train.x, raw().train.y
+    names = np.asarray(["ant", "bee", "cat", "dog"])
+    np.savez(tmp_path / "train.npz", x=x, y=y, classes=names)
+    some = y >= 2
+    np.savez(tmp_path / "named.npz", x=x[some], y=y[some] - 2, classes=names[2:])
+    np.savez(tmp_path / "numbered.npz", x=x[some], y=y[some])
+    for name in ("named", "numbered"):
+        found = load_data(str(tmp_path / "train.npz"), str(tmp_path / f"{name}.npz"))
+        assert found.test is not None
+        np.testing.assert_array_equal(found.test.y, y[some])
+    np.savez(tmp_path / "strange.npz", x=x[some], y=y[some] - 2, classes=np.asarray(["cat", "eel"]))
+    with pytest.raises(UsageError, match=r"strange\.npz: class eel"):
+        load_data(str(tmp_path / "train.npz"), str(tmp_path / "strange.npz"))
 
 
 @pytest.mark.parametrize(
@@ -114,46 +143,6 @@ def test_quantised_features_stay_integers(tmp_path: Path) -> None:
 def test_no_such_data() -> None:
     with pytest.raises(UsageError, match=r"digits, cifar10, mnist"):
         load_data("nowhere")
-
-
-def test_folders_of_sensor_tables(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    for label in ("rest", "walk"):
-        (tmp_path / label).mkdir()
-        for i in range(4):
-            rows = "\n".join(",".join(f"{v:.3f}" for v in row) for row in rng.normal(size=(300 + i, 3)))
-            (tmp_path / label / f"{i}.csv").write_text(f"ax,ay,az\n{rows}\n")
-    data = make_dataset(load_data(str(tmp_path)), 0)
-    assert data.kind == "signal"
-    assert data.shape == (128, 1, 3)
-    (tmp_path / "rest" / "0.csv").write_text("1,2\n3\n")
-    with pytest.raises(UsageError, match=r"0\.csv"):
-        load_data(str(tmp_path))
-
-
-def test_folders_of_sound(tmp_path: Path) -> None:
-    for label, hertz in (("low", 300), ("high", 2000)):
-        (tmp_path / label).mkdir()
-        for i in range(5):
-            tone = 8000 * np.sin(2 * np.pi * (hertz + i) * np.arange(6000) / 8000)
-            with wave.open(str(tmp_path / label / f"{i}.wav"), "wb") as file:
-                file.setnchannels(1)
-                file.setsampwidth(2)
-                file.setframerate(8000)
-                file.writeframes(tone.astype("<i2").tobytes())
-    found = load_data(str(tmp_path))
-    assert found.kind == "spectrogram"
-    assert found.classes == ("high", "low")
-    loudest = found.train.x[:, 5, :, 0].argmax(1)
-    assert set(loudest[found.train.y == 0]) != set(loudest[found.train.y == 1])
-
-
-def test_folders_without_classes(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="folder of its own"):
-        load_data(str(tmp_path))
-    (tmp_path / "a").mkdir()
-    with pytest.raises(UsageError, match=r"no image, \.wav or \.csv"):
-        load_data(str(tmp_path))
 
 
 def test_log_mel_is_that_of_the_shared_data() -> None:

@@ -99,7 +99,7 @@ class SearchRun:
         from tinyforge.search.sources import load_data
 
         self.progress("reading the data")
-        data = make_dataset(load_data(self.settings.data, self.settings.test), self.settings.seed)
+        data = make_dataset(load_data(self.settings.data, self.settings.test, self.progress), self.settings.seed)
         lessons_of(self.settings, data, self.folder)  # A teacher that does not suit the data is refused at once.
         file = self.folder / SPACE
         if file.is_file():

@@ -136,6 +136,7 @@ def search_view(result: SearchResult) -> list[RenderableType]:
     refit = ", the best trained once more on validation samples too" if f["refit"] else ""
     rows = {
         "data": f"{f['data']}: {f['train']:,} to train, {f['validation']:,} to decide, {f['test']:,} to test",
+        **({"noted": "; ".join(f["notes"])} if f["notes"] else {}),
         "space": f"{result.narrowed.space.name}: {roughly(f['networks'])} networks after narrowing; "
         f"{f['fitting']:,} of {f['sampled']:,} tried ones fit",
         "supernet": f"{f['epochs']} epochs, largest network {f['largest_macs']:,} MACs; "

@@ -38,8 +38,8 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawData:
-    """What a loader found. test: None where the source has no test split of its own. front_end: what made the
-    features of sound; None where that is not known."""
+    """What a loader found. test, validation: None where the source has no such split of its own. front_end: what made
+    the features of sound; None where that is not known. notes: what the user should know of how it was read."""
 
     name: str
     kind: str
@@ -47,6 +47,8 @@ class RawData:
     test: Samples | None
     classes: tuple[str, ...]
     front_end: FrontEnd | None = None
+    validation: Samples | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ PIXELS = Scaling((0.0,), (255.0,))
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """train is learnt from, validation decides, test is looked at once. All three as stored; ``scaling`` makes them
-    the network's input."""
+    the network's input. notes: as in ``RawData``."""
 
     name: str
     kind: str
@@ -86,6 +88,7 @@ class Dataset:
     classes: tuple[str, ...]
     scaling: Scaling
     front_end: FrontEnd | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -114,18 +117,25 @@ class Dataset:
 
 
 def make_dataset(raw: RawData, seed: int) -> Dataset:
-    """Split ``raw``: a test part where it has none, then a validation part of what is left for training.
+    """Split ``raw``: a test part where it has none, then a validation part, where it has none, of what is left for
+    training.
 
     Equal samples and samples of one group stay together. Raises UsageError for data too small to split.
     """
     _check(raw)
     rng = np.random.default_rng([seed, 17])
-    train, test = raw.train, raw.test
+    train, validation, test = raw.train, raw.validation, raw.test
     if test is None:
         train, test = _split(train, TEST_PART, rng)
-    train, validation = _split(_without(train, test), VALIDATION_PART, rng)
+    train = _without(train, test)
+    if validation is None:
+        train, validation = _split(train, VALIDATION_PART, rng)
+    else:
+        validation = _without(validation, test)
+        train = _without(train, validation)
+    _check_parts(raw, train, validation, test)
     scaling = PIXELS if train.x.dtype == np.uint8 else _standardise(train.x)
-    return Dataset(raw.name, raw.kind, train, validation, test, raw.classes, scaling, raw.front_end)
+    return Dataset(raw.name, raw.kind, train, validation, test, raw.classes, scaling, raw.front_end, raw.notes)
 
 
 def _check(raw: RawData) -> None:
@@ -135,6 +145,13 @@ def _check(raw: RawData) -> None:
     poor = [name for name, count in zip(raw.classes, counts, strict=False) if count < 4]
     if poor:
         raise UsageError(f"{raw.name}: fewer than 4 training samples of {', '.join(poor[:5])}; give more of them")
+
+
+def _check_parts(raw: RawData, *parts: Samples) -> None:
+    """What is left when samples that occur in two splits are in one."""
+    for name, part in zip(("training", "validation", "test"), parts, strict=True):
+        if not len(part):
+            raise UsageError(f"{raw.name}: no {name} samples are left, for all of them are in another split too")
 
 
 def _standardise(x: Array) -> Scaling:

@@ -60,6 +60,7 @@ def forecast(data: Dataset, budget: Budget, narrowed: Narrowed) -> dict[str, Any
     seconds = estimated_seconds(data, budget, macs)
     return {
         "data": data.name,
+        "notes": list(data.notes),
         "train": len(data.train),
         "validation": len(data.validation),
         "test": len(data.test),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,29 +14,45 @@ from tinyforge.ir.types import Array
 from tinyforge.search.dataset import RawData, Samples
 from tinyforge.search.folders import load_folder
 from tinyforge.search.needs import missing
+from tinyforge.search.train import Report
 
 KERAS_NAMES = ("cifar10", "mnist", "fashion_mnist")
 DIGITS_SIDE = 32
 _SAMPLES = ("x", "logmel", "jpeg")
 
 
-def load_data(source: str, test: str | None = None) -> RawData:
+def quiet(what: str, done: int = 0, total: int = 0) -> None:
+    """Tells nothing."""
+
+
+def load_data(source: str, test: str | None = None, tell: Report = quiet) -> RawData:
     """``digits``, a name of keras.datasets, the path of an ``.npz`` file or of a folder; ``test``: a second ``.npz``
     or folder whose samples are the test split. Raises UsageError for data that cannot be read."""
-    found = _load(source)
+    found = _load(source, tell)
     if test is None:
         return found
-    held = _load(test)
+    held = _load(test, tell)
     if held.train.x.shape[1:] != found.train.x.shape[1:]:
         raise UsageError(
             f"{test}: samples of {held.train.x.shape[1:]}, those of {source} have {found.train.x.shape[1:]}"
         )
     if held.train.x.dtype != found.train.x.dtype:
         raise UsageError(f"{test} holds {held.train.x.dtype} samples, {source} {found.train.x.dtype}")
-    return RawData(found.name, found.kind, found.train, held.train, found.classes, found.front_end)
+    labels = _labels_in(found.classes, held.classes, test)
+    return replace(found, test=replace(held.train, y=labels[held.train.y]), notes=found.notes + held.notes)
 
 
-def _load(source: str) -> RawData:
+def _labels_in(classes: Sequence[str], held: Sequence[str], test: str) -> Array:
+    """Labels of the classes ``held`` of a second source among ``classes``: by name, or by number where it has numbers
+    for names."""
+    for known in (classes, [str(number) for number in range(len(classes))]):
+        if set(held) <= set(known):
+            return np.asarray([known.index(name) for name in held], np.int64)
+    strange = next(name for name in held if name not in classes)
+    raise UsageError(f"{test}: class {strange} is not among those to learn: {', '.join(classes[:10])}")
+
+
+def _load(source: str, tell: Report) -> RawData:
     named: dict[str, Callable[[], RawData]] = {"digits": _digits}
     if source in named:
         return named[source]()
@@ -43,7 +60,7 @@ def _load(source: str) -> RawData:
         return _keras(source)
     path = Path(source)
     if path.is_dir():
-        return load_folder(path)
+        return load_folder(path, tell)
     if path.suffix == ".npz" and path.is_file():
         return _npz(path)
     raise UsageError(
@@ -99,18 +116,22 @@ def _npz(path: Path) -> RawData:
         names = [str(v) for v in labels.tolist()]
         parts = {k: Samples(p.x, np.searchsorted(labels, p.y).astype(np.int64), p.groups) for k, p in parts.items()}
     kind = _kind(arrays, parts["train"].x)
-    return RawData(path.stem, kind, parts["train"], parts.get("test"), tuple(names))
+    held = parts.get("validation")
+    return RawData(path.stem, kind, parts["train"], parts.get("test"), tuple(names), validation=held)
 
 
 def _parts(arrays: Mapping[str, Array], path: Path) -> dict[str, Samples]:
-    """Splits by name: ``x_train`` and ``x_test``, ``train_x`` and ``val_x`` (``test_x``), or ``x`` with ``is_test``."""
-    if "x_train" in arrays:
-        names = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}
-        return {split: _samples(arrays, x, y, path) for split, (x, y) in names.items() if x in arrays}
-    if "train_x" in arrays:
-        held = "test_x" if "test_x" in arrays else "val_x"
-        pairs = {"train": "train_x", "test": held}
-        return {s: _samples(arrays, x, _label_of(arrays, x, path), path) for s, x in pairs.items() if x in arrays}
+    """Splits by name: ``x_train``, ``x_val`` and ``x_test``, or ``train_x``, ``val_x`` and ``test_x``, or ``x`` with
+    ``is_test``. A validation split without a test split is that."""
+    for form in ("x_{}", "{}_x"):
+        names = {"train": form.format("train"), "validation": form.format("val"), "test": form.format("test")}
+        if names["train"] not in arrays:
+            continue
+        if names["test"] not in arrays:
+            names["test"] = names.pop("validation")
+        there = {split: x for split, x in names.items() if x in arrays}
+        label = {x: x.replace("x_", "y_") if form == "x_{}" else _label_of(arrays, x, path) for x in there.values()}
+        return {split: _samples(arrays, x, label[x], path) for split, x in there.items()}
     key = next((name for name in _SAMPLES if name in arrays), None)
     if key is None:
         raise UsageError(
