@@ -115,7 +115,11 @@ def test_a_test_file_has_the_same_classes(tmp_path: Path) -> None:
     [
         ({"z": np.zeros(3)}, "it needs x_train and y_train"),
         ({"x": np.zeros((4, 3, 3), np.uint8)}, "no labels y"),
-        ({"x": np.zeros((4, 3, 3), np.uint8), "y": np.zeros(3, int)}, "one integer for each"),
+        ({"x": np.zeros((4, 3, 3), np.uint8), "y": np.zeros(3, int)}, "one integer or name for each"),
+        ({"x": np.zeros((4, 3, 3), np.uint8), "y": np.eye(4)}, r"not float64 of shape \(4, 4\)"),
+        ({"x": np.full((4, 3, 3), np.nan), "y": np.zeros(4, int)}, "not finite, the first in sample 0"),
+        ({"x": np.zeros((4, 3, 3)), "y": np.zeros(4, int), "kind": "picture"}, "kind is 'picture'"),
+        ({"x": np.full((4, 3, 3), 7.0), "y": np.zeros(4, int), "kind": "image"}, "floats from 0 to 1"),
         ({"x": np.zeros((4, 3), np.uint8), "y": np.zeros(4, int)}, "2 or 3 axes"),
     ],
 )
@@ -123,6 +127,30 @@ def test_wrong_npz(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) 
     np.savez(tmp_path / "w.npz", **arrays)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=message):
         load_data(str(tmp_path / "w.npz"))
+
+
+def test_pixels_from_0_to_1_are_images(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).integers(0, 256, (80, 8, 8, 3)).astype(np.uint8), np.arange(80) % 4
+    np.savez(tmp_path / "colours.npz", x=x / 255, y=y)
+    np.savez(tmp_path / "grey.npz", x=(x[..., 0] / 255).astype(np.float32), y=y, kind="image")
+    np.savez(tmp_path / "steps.npz", x=x[..., 0] / 255, y=y)
+    colours, grey, steps = (load_data(str(tmp_path / f"{name}.npz")) for name in ("colours", "grey", "steps"))
+    np.testing.assert_array_equal(colours.train.x, x)
+    np.testing.assert_array_equal(grey.train.x, x[..., :1])
+    assert (colours.kind, grey.kind, steps.kind) == ("image", "image", "signal")
+    assert steps.train.x.shape == (80, 8, 1, 8)
+
+
+def test_labels_as_people_have_them(tmp_path: Path) -> None:
+    x, y = raw().train.x, raw().train.y
+    np.savez(tmp_path / "column.npz", x=x, y=y[:, None])
+    np.savez(tmp_path / "names.npz", x=x, y=np.asarray(["ant", "bee", "cat", "dog"])[y])
+    np.savez(tmp_path / "truth.npz", x=x, y=y >= 2)
+    column, names, truth = (load_data(str(tmp_path / f"{name}.npz")) for name in ("column", "names", "truth"))
+    np.testing.assert_array_equal(column.train.y, y)
+    np.testing.assert_array_equal(names.train.y, y)
+    assert names.classes == ("ant", "bee", "cat", "dog")
+    np.testing.assert_array_equal(truth.train.y, y >= 2)
 
 
 def test_quantised_features_stay_integers(tmp_path: Path) -> None:

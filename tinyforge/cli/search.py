@@ -135,7 +135,8 @@ def search_view(result: SearchResult) -> list[RenderableType]:
     teacher = f", taught by {result.settings.teacher}" if result.settings.teacher else ""
     refit = ", the best trained once more on validation samples too" if f["refit"] else ""
     rows = {
-        "data": f"{f['data']}: {f['train']:,} to train, {f['validation']:,} to decide, {f['test']:,} to test",
+        "data": f"{f['data']}: {f['kind']}s of {'x'.join(map(str, f['shape']))}; {f['train']:,} to train, "
+        f"{f['validation']:,} to decide, {f['test']:,} to test",
         **({"noted": "; ".join(f["notes"])} if f["notes"] else {}),
         "space": f"{result.narrowed.space.name}: {roughly(f['networks'])} networks after narrowing; "
         f"{f['fitting']:,} of {f['sampled']:,} tried ones fit",

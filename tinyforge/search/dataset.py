@@ -142,6 +142,9 @@ def _check(raw: RawData) -> None:
     counts = np.bincount(raw.train.y.astype(np.int64), minlength=len(raw.classes))
     if len(raw.classes) < 2:
         raise UsageError(f"{raw.name}: a classifier needs two classes or more, found: {', '.join(raw.classes)}")
+    for part in (raw.validation, raw.test):
+        if part is not None and part.x.shape[1:] != raw.train.x.shape[1:]:
+            raise UsageError(f"{raw.name}: training samples of {raw.train.x.shape[1:]}, others of {part.x.shape[1:]}")
     poor = [name for name, count in zip(raw.classes, counts, strict=False) if count < 4]
     if poor:
         raise UsageError(f"{raw.name}: fewer than 4 training samples of {', '.join(poor[:5])}; give more of them")

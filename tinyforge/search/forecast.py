@@ -60,6 +60,8 @@ def forecast(data: Dataset, budget: Budget, narrowed: Narrowed) -> dict[str, Any
     seconds = estimated_seconds(data, budget, macs)
     return {
         "data": data.name,
+        "kind": data.kind,
+        "shape": list(data.shape),
         "notes": list(data.notes),
         "train": len(data.train),
         "validation": len(data.validation),

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinyforge.errors import ToolMissing, UsageError
 from tinyforge.ir.types import Array
-from tinyforge.search.dataset import RawData, Samples
+from tinyforge.search.dataset import KINDS, RawData, Samples
 from tinyforge.search.folders import load_folder
 from tinyforge.search.needs import missing
 from tinyforge.search.train import Report
@@ -19,6 +19,8 @@ from tinyforge.search.train import Report
 KERAS_NAMES = ("cifar10", "mnist", "fashion_mnist")
 DIGITS_SIDE = 32
 _SAMPLES = ("x", "logmel", "jpeg")
+KIND = "kind"
+"""Array that says what the samples are, of ``KINDS``."""
 
 
 def quiet(what: str, done: int = 0, total: int = 0) -> None:
@@ -109,15 +111,24 @@ def _npz(path: Path) -> RawData:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError) as error:
         raise UsageError(f"{path} cannot be read as .npz: {error}") from error
-    parts = _parts(arrays, path)
-    labels = np.unique(np.concatenate([p.y for p in parts.values()]))
+    parts, names = _numbered(_parts(arrays, path), arrays)
+    kind = _kind(arrays, parts["train"].x, path)
+    notes: tuple[str, ...] = ()
+    if kind == "image" and parts["train"].x.dtype != np.uint8:
+        parts = {split: _eight_bits(part, path) for split, part in parts.items()}
+        notes = ("pixels from 0 to 1 become 8 bits",)
+    held = parts.get("validation")
+    return RawData(path.stem, kind, parts["train"], parts.get("test"), names, None, held, notes)
+
+
+def _numbered(parts: dict[str, Samples], arrays: Mapping[str, Array]) -> tuple[dict[str, Samples], tuple[str, ...]]:
+    """Splits with labels from 0 on, and the names of the classes."""
+    labels = np.unique(np.concatenate([part.y for part in parts.values()]))
     names = [str(c) for c in arrays.get("classes", labels).tolist()]
     if len(names) != len(labels) or not np.array_equal(labels, np.arange(len(labels))):
         names = [str(v) for v in labels.tolist()]
-        parts = {k: Samples(p.x, np.searchsorted(labels, p.y).astype(np.int64), p.groups) for k, p in parts.items()}
-    kind = _kind(arrays, parts["train"].x)
-    held = parts.get("validation")
-    return RawData(path.stem, kind, parts["train"], parts.get("test"), tuple(names), validation=held)
+        parts = {k: replace(p, y=np.searchsorted(labels, p.y).astype(np.int64)) for k, p in parts.items()}
+    return parts, tuple(names)
 
 
 def _parts(arrays: Mapping[str, Array], path: Path) -> dict[str, Samples]:
@@ -163,29 +174,56 @@ def _samples(arrays: Mapping[str, Array], x_name: str, y_name: str, path: Path) 
     x, y = arrays[x_name], arrays[y_name]
     if x_name == "jpeg":
         x = _decode(x, arrays["length"])
-    if y.ndim != 1 or len(x) != len(y) or y.dtype.kind not in "iu":
-        raise UsageError(f"{path}: {y_name} must hold one integer for each of the {len(x):,} samples of {x_name}")
+    if y.shape == (len(x), 1):
+        y = y[:, 0]
+    if y.ndim != 1 or len(x) != len(y) or y.dtype.kind not in "iubU":
+        raise UsageError(
+            f"{path}: {y_name} must hold one integer or name for each of the {len(x):,} samples of {x_name}, "
+            f"not {y.dtype} of shape {y.shape}"
+        )
     if x.ndim not in (3, 4) or x.dtype.kind not in "iuf":
         raise UsageError(f"{path}: {x_name} has shape {x.shape}; samples have 2 or 3 axes after the first")
+    if not np.isfinite(x).all():
+        sample = int(np.argmax(~np.isfinite(x).reshape(len(x), -1).all(1)))
+        raise UsageError(f"{path}: {x_name} holds numbers that are not finite, the first in sample {sample}; remove it")
     group = next((arrays[n] for n in ("group", "groups") if n in arrays), None)
-    return Samples(_four_axes(x, x_name), y.astype(np.int64), group)
+    return Samples(_four_axes(x, x_name, arrays), y if y.dtype.kind == "U" else y.astype(np.int64), group)
 
 
-def _four_axes(x: Array, name: str) -> Array:
+def _four_axes(x: Array, name: str, arrays: Mapping[str, Array]) -> Array:
     """Images and spectrograms get a channel axis, signals (steps, channels) one column. int8 stays as it is: features
     that were quantised already."""
     made = x
     if x.ndim == 3:
-        made = x[..., None] if x.dtype == np.uint8 or name == "logmel" else x[:, :, None, :]
+        whole = x.dtype == np.uint8 or name == "logmel" or str(arrays.get(KIND, "signal")) != "signal"
+        made = x[..., None] if whole else x[:, :, None, :]
     return made if made.dtype in (np.uint8, np.int8) else made.astype(np.float32)
 
 
-def _kind(arrays: Mapping[str, Array], x: Array) -> str:
-    if x.dtype == np.uint8:
+def _kind(arrays: Mapping[str, Array], x: Array, path: Path) -> str:
+    """As the file says, or as its samples look like."""
+    if KIND in arrays:
+        kind = str(arrays[KIND])
+        if kind not in KINDS:
+            raise UsageError(f"{path}: {KIND} is {kind!r}; it must be one of: {', '.join(KINDS)}")
+        return kind
+    if x.dtype == np.uint8 or (x.dtype == np.float32 and x.shape[2] > 1 and x.shape[3] == 3 and _shades(x)):
         return "image"
     if "logmel" in arrays or x.shape[2] > 1:
         return "spectrogram"
     return "signal"
+
+
+def _shades(x: Array) -> bool:
+    """Whether all are from 0 to 1, as pixels that were divided by 255."""
+    return bool(x.min(initial=0) >= 0 and x.max(initial=0) <= 1)
+
+
+def _eight_bits(samples: Samples, path: Path) -> Samples:
+    """Pixels from 0 to 1 as uint8. Raises UsageError for others."""
+    if not _shades(samples.x):
+        raise UsageError(f"{path}: pixels of images must be uint8, or floats from 0 to 1")
+    return replace(samples, x=np.rint(samples.x * 255).astype(np.uint8))
 
 
 def _decode(content: Array, lengths: Array) -> Array:
