@@ -9,6 +9,7 @@ from tests.ops.conformance import Case, OpConformance, activation, random_quant,
 from tests.tflite_writer import litert_outputs, write_tflite
 from tinyforge.errors import UnsupportedModel
 from tinyforge.ir.types import Quant
+from tinyforge.ops.gelu import Gelu
 from tinyforge.ops.hard_swish import HardSwish
 from tinyforge.ops.leaky_relu import LeakyRelu
 from tinyforge.ops.logistic import Logistic
@@ -18,7 +19,7 @@ from tinyforge.ops.relu6 import Relu6
 from tinyforge.ops.relu_n1_to_1 import ReluN1To1
 from tinyforge.ops.tanh import Tanh
 
-KINDS = ["relu", "relu6", "relu_n1_to_1", "leaky_relu", "logistic", "tanh", "hard_swish"]
+KINDS = ["relu", "relu6", "relu_n1_to_1", "leaky_relu", "logistic", "tanh", "hard_swish", "gelu"]
 
 
 def make(kind: str, rng: np.random.Generator) -> Lookup:
@@ -32,6 +33,8 @@ def make(kind: str, rng: np.random.Generator) -> Lookup:
     }
     if kind == "leaky_relu":
         return LeakyRelu(float(np.float32(rng.uniform(-0.3, 1.2))))
+    if kind == "gelu":
+        return Gelu(bool(rng.integers(2)))
     return plain[kind]
 
 

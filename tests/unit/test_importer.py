@@ -91,6 +91,28 @@ def test_shape_arithmetic_is_folded() -> None:
     assert kinds(assert_like_litert(b, [x], [y], change=computed_shape)) == ["reshape"]
 
 
+def test_the_first_state_of_an_unrolled_recurrent_network_is_folded() -> None:
+    """FILL with zeros and the product with it, as Keras unrolls a GRU."""
+    b, rng = GraphBuilder(), np.random.default_rng(0)
+    x = b.input((1, 6))
+    dims = b.add("dims", (2,), "int32", None, np.array([1, 4], np.int32))
+    zero = b.add("zero", (), "int8", (0.1, 3), np.array(5, np.int8))
+    weights = b.add("w", (6, 4), "int8", (0.02, 0), rng.integers(-127, 128, (6, 4)).astype(np.int8))
+    state = b.op("fill", [dims, zero], (1, 4), (0.1, 3), "int8")
+    product = b.op("fully_connected", [state, weights], (1, 6), (0.05, -7), activation=NONE, keep_dims=False)
+    y = b.op("add", [x, product], (1, 6), activation=NONE)
+    assert kinds(assert_like_litert(b, [x], [y])) == ["add"]
+
+
+def test_a_fill_that_is_too_large() -> None:
+    b = GraphBuilder()
+    x = b.input((1, 6))
+    dims = b.add("dims", (2,), "int32", None, np.array([4096, 4096], np.int32))
+    zero = b.add("zero", (), "int32", None, np.array(0, np.int32))
+    y = b.op("add", [x, b.op("fill", [dims, zero], (1, 6), None, "int32")], (1, 6), activation=NONE)
+    assert "FILL of [4096, 4096]" in refusal(to_model(b.graph([x], [y])))
+
+
 def test_squeeze_and_expand_dims_are_reshapes() -> None:
     b = GraphBuilder()
     x = b.input((1, 4, 1, 6))
@@ -298,6 +320,7 @@ UINT8_CASES = {
     "relu": _unary("relu", SHAPE, SHAPE, (0.02, 10)),
     "relu6": _unary("relu6", SHAPE, SHAPE, (0.03, 10)),
     "leaky_relu": _unary("leaky_relu", SHAPE, SHAPE, (0.03, 100), alpha=0.1),
+    "gelu": _unary("gelu", SHAPE, SHAPE, (0.03, 10), approximate=True),
     "hard_swish": _unary("hard_swish", SHAPE, SHAPE, (0.03, 20)),
     "pad": _unary("pad", SHAPE, (1, 8, 9, 3), paddings=((0, 0), (1, 1), (1, 0), (0, 0)), value=None),
     "padv2": _unary("pad", SHAPE, (1, 8, 9, 3), paddings=((0, 0), (1, 1), (1, 0), (0, 0)), value=7),

@@ -111,6 +111,7 @@ CASES: list[tuple[Any, list[Tensor], list[Tensor]]] = [
     (ns("logistic"), [X4], [activation("y", X4.shape, LOGISTIC)]),
     (ns("tanh"), [X4], [activation("y", X4.shape, Quant((1 / 128,), (0,)))]),
     *[(ns(kind), [X4], [activation("y", X4.shape)]) for kind in ("relu", "relu6", "relu_n1_to_1", "hard_swish")],
+    *[(ns("gelu", approximate=v), [X4], [activation("y", X4.shape)]) for v in (False, True)],
     (ns("leaky_relu", alpha=0.2), [X4], [activation("y", X4.shape)]),
     (
         ns("prelu"),
@@ -159,6 +160,11 @@ CASES: list[tuple[Any, list[Tensor], list[Tensor]]] = [
     (ns("tile", counts=(1, 2, 1, 1)), [X4], [activation("y", (1, 8, 6, 8))]),
     (ns("reduce_max", reduce_axes=(1, 2), keep_dims=False), [X4], [activation("y", (1, 8))]),
     (ns("shape"), [X4], [activation("y", (4,), None, DType.INT32)]),
+    (
+        ns("fill"),
+        [constant("dims", np.array([2, 3], np.int32)), constant("value", np.array(7, np.int32))],
+        [activation("y", (2, 3), None, DType.INT32)],
+    ),
 ]
 
 

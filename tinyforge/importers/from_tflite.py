@@ -27,7 +27,7 @@ from tinyforge.importers.from_tflite_reasons import (
     require_sound_weights,
 )
 from tinyforge.importers.from_tflite_shapes import EVALUATORS, evaluate, is_shape_arithmetic
-from tinyforge.importers.from_tflite_tensors import DTYPES, convert_tensor
+from tinyforge.importers.from_tflite_tensors import DTYPES, convert_tensor, quantisation
 from tinyforge.importers.report import EdgeReport, ModelReport, OperatorReport
 from tinyforge.interp.fold import fold_node
 from tinyforge.ir.graph import Adapter, Graph, Node, Tensor
@@ -197,7 +197,8 @@ class _Converter:
             return self.add_phased(operands, name)
         if is_shape_arithmetic(operands):
             data = evaluate(operands)
-            kind = TensorType(data.shape, DTYPES[outs[0].dtype])
+            dtype = DTYPES[outs[0].dtype]
+            kind = TensorType(data.shape, dtype, quantisation(outs[0], dtype))
             self.known[op.outputs[0]] = Tensor(outs[0].name, kind, data)
             return FOLDED
         if is_grouped(operands) or (op.code in COMPOUND and op.code not in BUILDERS):

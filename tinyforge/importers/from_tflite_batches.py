@@ -23,6 +23,7 @@ _ELEMENTWISE = frozenset(
         "RELU_N1_TO_1",
         "LEAKY_RELU",
         "HARD_SWISH",
+        "GELU",
         "LOGISTIC",
         "TANH",
         "QUANTIZE",

@@ -325,6 +325,7 @@ BUILDERS: dict[str, Builder] = {
     "LEAKY_RELU": lambda o: Recipe("leaky_relu", {"alpha": float(np.float32(o.option("Alpha")))}, (0,)),
     "PRELU": _plain("prelu", 2),
     "HARD_SWISH": _plain("hard_swish"),
+    "GELU": lambda o: Recipe("gelu", {"approximate": bool(o.option("Approximate"))}, (0,)),
     "CONCATENATION": _concatenation,
     "SPLIT": _split,
     "SPLIT_V": _split_v,

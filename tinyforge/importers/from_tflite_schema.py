@@ -36,6 +36,7 @@ OPTION_FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "RESHAPE": ("ReshapeOptions", ("NewShape",)),
     "SQUEEZE": ("SqueezeOptions", ("SqueezeDims",)),
     "SOFTMAX": ("SoftmaxOptions", ("Beta",)),
+    "GELU": ("GeluOptions", ("Approximate",)),
     "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
     "CONCATENATION": ("ConcatenationOptions", ("Axis", "FusedActivationFunction")),
     "SPLIT": ("SplitOptions", ("NumSplits",)),

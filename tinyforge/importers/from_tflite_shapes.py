@@ -21,8 +21,10 @@ _INTEGERS = ("INT32", "INT64")
 
 
 def is_shape_arithmetic(o: Operands) -> bool:
-    """Whether the operator yields integers that can be known now: SHAPE, or known integers in and integers out."""
-    if o.op.code not in EVALUATORS or not all(out.dtype in _INTEGERS for out in o.outs) or len(o.outs) != 1:
+    """Whether the operator yields integers that can be known now: SHAPE, or known integers in and integers out. FILL
+    gives quantised ones too: the first state of an unrolled recurrent network."""
+    integers = (*_INTEGERS, "INT8") if o.op.code == "FILL" else _INTEGERS
+    if o.op.code not in EVALUATORS or not all(out.dtype in integers for out in o.outs) or len(o.outs) != 1:
         return False
     if o.op.code == "SHAPE":
         return True
@@ -79,6 +81,13 @@ def _product(o: Operands) -> Any:
     return x.prod(axis=axes, keepdims=bool(o.op.options.get("KeepDims", False)))
 
 
+def _fill(o: Operands) -> Any:
+    shape = o.integers(0)
+    if any(side < 0 for side in shape) or math.prod(shape) > MAX_ITEMS:
+        raise UnsupportedModel(f"FILL of {list(shape)}: the limit is {MAX_ITEMS:,} numbers")
+    return np.full(shape, o.x(1).array())
+
+
 def _stack(o: Operands) -> Any:
     return np.stack(_values(o), axis=int(o.option("Axis")))
 
@@ -95,6 +104,7 @@ EVALUATORS: dict[str, Callable[[Operands], Any]] = {
     "CONCATENATION": _concatenate,
     "GATHER": _gather,
     "REDUCE_PROD": _product,
+    "FILL": _fill,
     "CAST": lambda o: _values(o)[0],
     "RESHAPE": lambda o: _values(o)[0].reshape(o.integers(1)),
     "SQUEEZE": lambda o: _values(o)[0].squeeze(),

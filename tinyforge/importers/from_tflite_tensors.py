@@ -34,7 +34,7 @@ def convert_tensor(raw: RawTensor) -> Tensor:
     if 0 in raw.shape:
         raise UnsupportedModel(f"tensor {raw.name} is empty (shape {list(raw.shape)})")
     dtype = DTYPES[raw.dtype]
-    quant = _quant(raw, dtype)
+    quant = quantisation(raw, dtype)
     data = _content(raw, dtype) if raw.data is not None else None
     if dtype is DType.UINT8 and quant is not None:
         dtype = DType.INT8
@@ -51,7 +51,7 @@ def _content(raw: RawTensor, dtype: DType) -> Array:
     return np.frombuffer(raw.data.tobytes(), dtype.numpy.newbyteorder("<")).reshape(raw.shape)
 
 
-def _quant(raw: RawTensor, dtype: DType) -> Quant | None:
+def quantisation(raw: RawTensor, dtype: DType) -> Quant | None:
     """Quantisation; scales that say nothing (on float tensors) are dropped."""
     if not raw.scale or dtype in (DType.FLOAT32, DType.BOOL):
         return None

@@ -14,13 +14,19 @@ _COSTLY = frozenset(
 )  # work beyond the size of their results: a hostile file could ask for hours
 
 
+def _small(op: Op, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> bool:
+    """Whether it is the matrix of a first state, as unrolled recurrent networks begin with."""
+    rows = outs[0].type.elements // max(1, outs[0].shape[-1])
+    return op.kind == "fully_connected" and ins[1].type.elements * rows <= MAX_ELEMENTS
+
+
 def fold_node(op: Op, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> list[Tensor] | None:
     """The outputs as constants; None when an input is not constant, the result is too large or takes too long.
 
     Raises UnsupportedModel when the operator cannot compute its inputs.
     """
     values = [t.data for t in ins]
-    if not values or any(v is None for v in values) or op.kind in _COSTLY:
+    if not values or any(v is None for v in values) or (op.kind in _COSTLY and not _small(op, ins, outs)):
         return None
     if sum(t.type.elements for t in outs) > MAX_ELEMENTS:
         return None

@@ -13,6 +13,7 @@ from tinyforge.ops.depth_to_space import DepthToSpace
 from tinyforge.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyforge.ops.dequantize import Dequantize
 from tinyforge.ops.fully_connected import FullyConnected
+from tinyforge.ops.gelu import Gelu
 from tinyforge.ops.hard_swish import HardSwish
 from tinyforge.ops.leaky_relu import LeakyRelu
 from tinyforge.ops.log_softmax import LogSoftmax
@@ -58,6 +59,7 @@ OPS: dict[str, type[Op]] = {
     "logistic": Logistic,
     "tanh": Tanh,
     "hard_swish": HardSwish,
+    "gelu": Gelu,
     "concatenation": Concatenation,
     "depth_to_space": DepthToSpace,
     "pack": Pack,

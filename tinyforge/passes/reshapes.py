@@ -21,6 +21,7 @@ _ELEMENTWISE = frozenset(
         "relu_n1_to_1",
         "leaky_relu",
         "hard_swish",
+        "gelu",
         "logistic",
         "tanh",
         "quantize",
