@@ -17,8 +17,9 @@ from tinyforge.search.dataset import photographs
 from tinyforge.search.space import Candidate, SearchSpace, extreme, make_candidate, random_candidate
 
 RECIPES = ("sandwich", "sortednet")
-DECAY, PHOTO_DECAY = 1e-2, 0.3
-"""Of kernels; the larger one for finalists of photographs, learnt by heart without it (measured: docs/search.md)."""
+DECAY, SIGNAL_DECAY, PHOTO_DECAY = 1e-2, 0.1, 0.3
+"""Of kernels; the larger ones for finalists of sensors' signals and of photographs, learnt by heart without them
+(measured: docs/search.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ class Recipe:
 
 def usual_decay(kind: str, channels: int) -> float:
     """Weight decay of finalists for samples of a kind, where none is asked for."""
-    return PHOTO_DECAY if photographs(kind, channels) else DECAY
+    if photographs(kind, channels):
+        return PHOTO_DECAY
+    return SIGNAL_DECAY if kind == "signal" else DECAY
 
 
 def sandwich(space: SearchSpace, rng: np.random.Generator, count: int) -> list[Candidate]:
