@@ -10,7 +10,7 @@ import pytest
 from tests.shared import SHARED
 from tinyforge.errors import TinyforgeError, UsageError
 from tinyforge.search.augment import STEPS, augmentation, soft_labels
-from tinyforge.search.dataset import PIXELS, RawData, Samples, Scaling, make_dataset, resized
+from tinyforge.search.dataset import PIXELS, Dataset, RawData, Samples, Scaling, make_dataset, resized
 from tinyforge.search.logmel import front_end_for, log_mel
 from tinyforge.search.sources import load_data
 
@@ -65,6 +65,23 @@ def test_a_validation_split_of_its_own_is_kept() -> None:
     assert (len(data.train), len(data.validation), len(data.test)) == (60, 6, 14)
     with pytest.raises(UsageError, match="no validation samples are left"):
         make_dataset(RawData("made", "image", source.train, held, source.classes, validation=held), 0)
+
+
+def test_copies_of_a_recording_stay_together() -> None:
+    source = raw(200)
+    x = np.concatenate([source.train.x] * 2)
+    x[::5] = 0  # Silence, in every recording.
+    twice = Samples(x, np.concatenate([source.train.y] * 2), np.arange(400) // 10)
+    data = make_dataset(RawData("made", "image", twice, None, source.classes), 0)
+    sides = [{number % 20 for number in p.groups.tolist()} for p in _parts(data) if p.groups is not None]
+    assert sum(map(len, sides)) == 20 == len(set.union(*sides))
+    held = twice.take(np.arange(60))
+    again = make_dataset(RawData("made", "image", twice.take(np.arange(200, 400)), held, source.classes), 0)
+    assert len(again.train) + len(again.validation) == 140
+
+
+def _parts(data: Dataset) -> tuple[Samples, Samples, Samples]:
+    return data.train, data.validation, data.test
 
 
 def test_one_group_cannot_be_split() -> None:

@@ -164,18 +164,22 @@ def _standardise(x: Array) -> Scaling:
 
 
 def _keys(samples: Samples) -> list[str]:
-    """What a sample must not be separated from: its group, or its content."""
-    if samples.groups is not None:
-        return [str(g) for g in samples.groups.tolist()]
-    return [hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest() for x in samples.x]
+    """What a sample must not be separated from: its content, or that of its whole group. So two copies of a recording
+    stay together too, but not all recordings that have a second of silence."""
+    content = [hashlib.sha256(np.ascontiguousarray(x).tobytes()) for x in samples.x]
+    if samples.groups is None:
+        return [h.hexdigest() for h in content]
+    numbers = samples.groups.tolist()
+    groups = {number: hashlib.sha256() for number in numbers}
+    for number, h in zip(numbers, content, strict=True):
+        groups[number].update(h.digest())
+    return [groups[number].hexdigest() for number in numbers]
 
 
-def _without(train: Samples, test: Samples) -> Samples:
-    """Training samples that are not in the test split too."""
-    if train.groups is not None or test.groups is not None:
-        return train
-    held = set(_keys(test))
-    kept = np.asarray([key not in held for key in _keys(train)])
+def _without(train: Samples, held: Samples) -> Samples:
+    """Training samples that are not in another split too."""
+    known = set(_keys(held))
+    kept = np.asarray([key not in known for key in _keys(train)])
     return train if kept.all() else train.take(np.flatnonzero(kept))
 
 

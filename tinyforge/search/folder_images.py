@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)
 def read_images(splits: Sequence[Files], tell: Report) -> Read:
     """uint8 images, upright, all at the median width and height of the first split, at most 96 pixels; grey where all
     of that split are. Raises UsageError for files that are no images."""
-    pillow()
+    if find_spec("PIL") is None:
+        raise missing("pillow")
     headers = list(on_cores(_nothing, lambda _, file: _header(file), (file for file, _ in splits[0])))
     sides = np.median([size for size, _ in headers], axis=0)
     shrink = min(1.0, LONGEST_SIDE / sides.max())
@@ -45,15 +47,6 @@ def read_images(splits: Sequence[Files], tell: Report) -> Read:
     sizes = len({size for size, _ in headers})
     notes = (f"images of {sizes} sizes, all resized to {size[0]}x{size[1]}",) if sizes > 1 else ()
     return Read("image", tuple(parts), notes)
-
-
-def pillow() -> Any:
-    """The module. Raises ToolMissing."""
-    try:
-        import PIL.Image
-    except ImportError as error:
-        raise missing("pillow") from error
-    return PIL
 
 
 def _nothing() -> None:
