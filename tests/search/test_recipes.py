@@ -12,6 +12,7 @@ from tinyforge.errors import UsageError
 from tinyforge.search.architecture import all_layers
 from tinyforge.search.channel_order import channel_groups, importance, moved, sorted_channels
 from tinyforge.search.dataset import make_dataset
+from tinyforge.search.finalist import told_apart
 from tinyforge.search.recipes import Recipe, sandwich, sorted_random, usual_decay
 from tinyforge.search.settings import SearchSettings, settings_from
 from tinyforge.search.sources import load_data
@@ -86,3 +87,13 @@ def test_channels_are_sorted_group_by_group(name: str) -> None:
     for key, array in weights.items():
         assert after[key].shape == array.shape
         np.testing.assert_allclose(np.sort(after[key], axis=None), np.sort(array, axis=None))
+
+
+@pytest.mark.parametrize(
+    "lost, won, apart", [(0, 0, False), (1, 0, False), (2, 0, True), (3, 1, False), (90, 70, True)]
+)
+def test_networks_are_told_apart_by_what_one_of_them_gets_right(lost: int, won: int, apart: bool) -> None:
+    better = np.asarray([True] * lost + [False] * won + [True, False] * 50)
+    other = np.asarray([False] * lost + [True] * won + [True, False] * 50)
+    assert told_apart(better, other) is apart
+    assert not told_apart(other, better)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -108,6 +109,13 @@ class Tuner:
         known = reference_outputs(content, held, self.tell, "judging the int8 model", self.threads)
         right = float((known[1].reshape(len(held), -1).argmax(1) == data.validation.y).mean())
         return Finalist(model, content, known, accuracy(model, held, data.validation.y), right)
+
+
+def told_apart(better: Array, other: Array) -> bool:
+    """Whether samples show that one network is better than another, by which of them each gets right, (n,) bool: the
+    difference is more than its standard error. Samples that both get right or wrong say nothing (McNemar 1947)."""
+    lost, won = int(np.sum(np.greater(better, other))), int(np.sum(np.greater(other, better)))
+    return lost - won > math.sqrt(lost + won)
 
 
 @contextmanager
