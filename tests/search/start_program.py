@@ -96,7 +96,7 @@ def main(path: Path, source: str) -> None:
                 "narrower": judge.accuracy(type(start.itself)(tuple(half))),
                 "smallest": judge.accuracy(extreme(start.space, 0)),
                 "size": start.space.size,
-                "notes": start.found.notes,
+                "notes": start.differences,
             }
         )
     )

@@ -389,5 +389,6 @@ def test_the_keyword_network_begins_with_quantised_features() -> None:
 def test_a_keras_model_is_read_with_squeeze_and_excite_and_shortcuts(tmp_path: Path) -> None:
     found = begun(tmp_path / "model.keras")
     assert found["model"] >= 0.8
-    assert found["itself"] >= found["model"] - 0.02
-    assert found["in_supernet"] >= found["model"] - 0.05
+    assert found["notes"] == ["the first convolution is padded with the data's 0, not with its own"]
+    assert found["itself"] >= found["model"] - 0.05
+    assert found["in_supernet"] >= found["model"] - 0.08

@@ -138,7 +138,7 @@ class SearchRun:
             return None
         return {
             "model": str(self.settings.base),
-            "differences": list(start.found.notes),
+            "differences": list(start.differences),
             "accuracy": self._start_accuracy,
         }
 

@@ -46,6 +46,15 @@ class Start:
     scale: Floats
     offset: Floats
 
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """In what the space's networks differ from it."""
+        padded = any(self.found.stem.op.padding)  # type: ignore[attr-defined]
+        if not padded or np.allclose(self.offset, 0, atol=1e-4):
+            return self.found.notes
+        # Pixels from -1 to 1 are padded with grey, in the space's networks with black.
+        return (*self.found.notes, "the first convolution is padded with the data's 0, not with its own")
+
 
 def read_start(path: Path, data: Dataset) -> Start:
     """The network in a .tflite or .keras file, and the space around it for ``data``.
