@@ -23,6 +23,7 @@ from tinyforge.search.space_file import parse_space
 from tinyforge.search.start import begin_from, read_start
 from tinyforge.search.supernet import Supernet
 
+ZERO_TO_ONE = "zero_to_one"
 SPACE = """
 name = "model"
 title = "every kind of block"
@@ -62,7 +63,9 @@ kernels = [3]
 
 
 def make_keras(path: Path, data: Dataset) -> float:
-    """A small network, trained a little on pixels from -1 to 1; its accuracy."""
+    """A small network, trained a little on pixels from -1 to 1, or from 0 to 1 where its file is named so; its
+    accuracy."""
+    low = 0 if path.stem == ZERO_TO_ONE else -1
     tf = tensorflow(1)
     tf.keras.utils.set_random_seed(0)
     space = parse_space(SPACE, "model.toml").for_data(data.shape)
@@ -70,9 +73,11 @@ def make_keras(path: Path, data: Dataset) -> float:
     model = build_model(network)
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(tf.keras.optimizers.Adam(3e-3), loss)
-    model.fit(network_input(data, data.train, network) * 2 - 1, data.train.y, batch_size=64, epochs=6, verbose=0)
+    model.fit(
+        network_input(data, data.train, network) * (1 - low) + low, data.train.y, batch_size=64, epochs=6, verbose=0
+    )
     model.save(path)
-    return accuracy(model, network_input(data, data.validation, network) * 2 - 1, data.validation.y)
+    return accuracy(model, network_input(data, data.validation, network) * (1 - low) + low, data.validation.y)
 
 
 def main(path: Path, source: str) -> None:

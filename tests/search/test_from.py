@@ -16,6 +16,7 @@ import pytest
 
 from tests.guards.source import ROOT
 from tests.search.random_graphs import Builder
+from tests.search.start_program import ZERO_TO_ONE
 from tests.shared import DIGITS, SHARED, shared_model
 from tinyforge.api.network import read_network
 from tinyforge.errors import UnsupportedModel, UsageError
@@ -387,6 +388,16 @@ def test_the_keyword_network_begins_with_quantised_features() -> None:
 @needs_tensorflow
 @pytest.mark.long
 def test_a_keras_model_is_read_with_squeeze_and_excite_and_shortcuts(tmp_path: Path) -> None:
+    found = begun(tmp_path / f"{ZERO_TO_ONE}.keras")
+    assert found["model"] >= 0.8
+    assert found["notes"] == []
+    assert found["itself"] >= found["model"] - 0.02
+    assert found["in_supernet"] >= found["model"] - 0.05
+
+
+@needs_tensorflow
+@pytest.mark.long
+def test_a_keras_model_of_pixels_from_minus_one_is_padded_with_black(tmp_path: Path) -> None:
     found = begun(tmp_path / "model.keras")
     assert found["model"] >= 0.8
     assert found["notes"] == ["the first convolution is padded with the data's 0, not with its own"]

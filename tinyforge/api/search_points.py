@@ -49,10 +49,10 @@ class Point:
 
     def right(self) -> Array:
         """Which validation samples it gets right, (n,) bool."""
+        from tinyforge.search.finalist import right_answers
+
         with np.load(self.folder / _samples_file("validation")) as kept:
-            outputs, labels = kept["output_0"], kept["labels"]
-        found: Array = outputs.reshape(len(labels), -1).argmax(1) == labels
-        return found
+            return right_answers(kept["output_0"], kept["labels"])
 
     def as_json(self) -> dict[str, Any]:
         return {"folder": str(self.folder), **self.facts}
@@ -143,8 +143,7 @@ class Finals:
         found = [point for point, _ in points]
         if self.budget.refit:
             best, trial = _worth_most(points)
-            found.remove(best)
-            found.insert(0, best)
+            found = [best, *(point for point in found if point is not best)]
             folder = self.folder / "points" / f"refit-{trial.candidate.key}"
             # Other weights can take a few bytes more of flash.
             with suppress(DoesNotFit):
@@ -267,6 +266,8 @@ class Finals:
         """Part of ``samples`` that the C code gets right, every output compared with ``expected`` (inputs and outputs
         of the reference kernels); of these the first ones on the emulated core too. Raises DeviceError where an output
         differs."""
+        from tinyforge.search.finalist import right_answers
+
         inputs, outputs = expected
         path = folder / _samples_file(split)
         np.savez_compressed(path, input_0=inputs, output_0=outputs, labels=samples.y)
@@ -277,8 +278,7 @@ class Finals:
         for report in (whole, emulated):
             if not report.ok:
                 raise DeviceError(f"{folder}: the C code differs from the reference: {report.explanation}")
-        guesses = whole.outputs[0].reshape(len(samples), -1).argmax(1)
-        return float((guesses == samples.y).mean()), emulated
+        return float(right_answers(whole.outputs[0], samples.y).mean()), emulated
 
     def _commands(self, folder: Path) -> list[str]:
         """What to type to go on with a point."""
@@ -290,5 +290,5 @@ class Finals:
         return [
             f"tinyforge compile {shlex.quote(str(folder / MODEL))} {words}",
             f"tinyforge flash {build}",
-            f"tinyforge run {build} --on board --inputs {shlex.quote(str(folder / 'test.npz'))}",
+            f"tinyforge run {build} --on board --inputs {shlex.quote(str(folder / _samples_file('test')))}",
         ]

@@ -96,9 +96,10 @@ class SearchRun:
         """The data, and the part of the space that fits; ``keep`` it in the folder, which becomes a study by that."""
         from tinyforge.api.search_points import lessons_of
         from tinyforge.search.dataset import make_dataset
+        from tinyforge.search.folder_files import READING
         from tinyforge.search.sources import load_data
 
-        self.progress("reading the data")
+        self.progress(READING)
         data = make_dataset(load_data(self.settings.data, self.settings.test, self.progress), self.settings.seed)
         lessons_of(self.settings, data, self.folder)  # A teacher that does not suit the data is refused at once.
         file = self.folder / SPACE

@@ -16,8 +16,7 @@ _COSTLY = frozenset(
 
 def _small(op: Op, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> bool:
     """Whether it is the matrix of a first state, as unrolled recurrent networks begin with."""
-    rows = outs[0].type.elements // max(1, outs[0].shape[-1])
-    return op.kind == "fully_connected" and ins[1].type.elements * rows <= MAX_ELEMENTS
+    return op.kind == "fully_connected" and op.macs(ins, outs) <= MAX_ELEMENTS
 
 
 def fold_node(op: Op, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> list[Tensor] | None:

@@ -107,8 +107,14 @@ class Tuner:
         content = convert_int8(model, network, network_input(data, data.train.take(some), network))
         held = network_input(data, data.validation, network)
         known = reference_outputs(content, held, self.tell, "judging the int8 model", self.threads)
-        right = float((known[1].reshape(len(held), -1).argmax(1) == data.validation.y).mean())
+        right = float(right_answers(known[1], data.validation.y).mean())
         return Finalist(model, content, known, accuracy(model, held, data.validation.y), right)
+
+
+def right_answers(outputs: Array, labels: Array) -> Array:
+    """Which samples a network gets right, (n,) bool, by its outputs (n, ..., classes)."""
+    found: Array = outputs.reshape(len(labels), -1).argmax(1) == labels
+    return found
 
 
 def told_apart(better: Array, other: Array) -> bool:

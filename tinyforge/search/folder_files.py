@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from tinyforge.ir.types import Array
 from tinyforge.search.dataset import Samples
 from tinyforge.search.logmel import FrontEnd
+from tinyforge.search.train import Report
 
 Files = Sequence[tuple[Path, int]]
 """With the labels of their folders."""
@@ -26,6 +28,18 @@ class Read:
     parts: tuple[Samples, ...]
     notes: tuple[str, ...] = ()
     front_end: FrontEnd | None = None
+
+
+def counted(splits: Sequence[Files], tell: Report) -> Callable[[], None]:
+    """What to call for every file that is done: it tells how many are."""
+    total, done = sum(len(files) for files in splits), count(1)
+    return lambda: tell(READING, next(done), total)
+
+
+def pieces_of(files: Files, pieces: Sequence[Array], numbers: Sequence[int]) -> Samples:
+    """Samples cut from files, whose numbers are the samples' groups."""
+    groups = np.asarray(numbers)
+    return Samples(np.stack(pieces), labels_of(files)[groups], groups)
 
 
 def labels_of(files: Files) -> Array:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tinyforge.errors import UsageError
 from tinyforge.ir.types import Array
 from tinyforge.search.dataset import Samples
-from tinyforge.search.folder_files import READING, Files, Read, labels_of
+from tinyforge.search.folder_files import Files, Read, counted, labels_of
 from tinyforge.search.needs import missing
 from tinyforge.search.train import Report
 from tinyforge.toolchain.cores import on_cores
 
+_Result = TypeVar("_Result")
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".gif", ".webp", ".tif", ".tiff")
 LONGEST_SIDE = 96
 """Pixels; larger images are made smaller when they are read."""
@@ -31,34 +34,38 @@ def read_images(splits: Sequence[Files], tell: Report) -> Read:
     of that split are. Raises UsageError for files that are no images."""
     if find_spec("PIL") is None:
         raise missing("pillow")
-    headers = list(on_cores(_nothing, lambda _, file: _header(file), (file for file, _ in splits[0])))
+    headers = list(_each(_header, splits[0]))
     sides = np.median([size for size, _ in headers], axis=0)
     shrink = min(1.0, LONGEST_SIDE / sides.max())
     size = max(1, round(sides[0] * shrink)), max(1, round(sides[1] * shrink))
     mode = "L" if all(grey for _, grey in headers) else "RGB"
-    total, done, parts = sum(len(files) for files in splits), 0, []
+    one_more, parts = counted(splits, tell), []
     for files in splits:
         x = np.empty((len(files), size[1], size[0], len(mode)), np.uint8)
-        for i, image in enumerate(on_cores(_nothing, lambda _, f: _image(f, size, mode), (f for f, _ in files))):
+        for i, image in enumerate(_each(partial(_image, size=size, mode=mode), files)):
             x[i] = image
-            done += 1
-            tell(READING, done, total)
+            one_more()
         parts.append(Samples(x, labels_of(files)))
     sizes = len({size for size, _ in headers})
     notes = (f"images of {sizes} sizes, all resized to {size[0]}x{size[1]}",) if sizes > 1 else ()
     return Read("image", tuple(parts), notes)
 
 
-def _nothing() -> None:
-    """Threads need nothing of their own here."""
+def _each(work: Callable[[Path], _Result], files: Files) -> Iterator[_Result]:
+    """``work`` of every file, on all cores, in order."""
+    return on_cores(lambda: None, lambda _, file: work(file), (file for file, _ in files))
 
 
-def _opened(file: Path) -> Any:
-    from PIL import Image, UnidentifiedImageError
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """The image; what Pillow raises while it is used is a UsageError."""
+    from PIL import Image
 
     try:
-        return Image.open(file)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+        with Image.open(file) as image:
+            yield image
+    # SyntaxError: of damaged EXIF data.
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UsageError(f"{file} cannot be read as an image: {error}") from error
 
 
@@ -78,10 +85,7 @@ def _image(file: Path, size: tuple[int, int], mode: str) -> Array:
     with _opened(file) as image:
         # Photographs are decoded at an eighth to a half where that is still twice what is needed.
         image.draft(None, (2 * max(size),) * 2)
-        try:
-            upright = _eight_bits(ImageOps.exif_transpose(image))
-        except (OSError, ValueError, SyntaxError) as error:
-            raise UsageError(f"{file} cannot be read as an image: {error}") from error
+        upright = _eight_bits(ImageOps.exif_transpose(image))
         return np.asarray(upright.convert(mode).resize(size), np.uint8).reshape(size[1], size[0], len(mode))
 
 

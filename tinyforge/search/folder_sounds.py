@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tinyforge.errors import UsageError
 from tinyforge.ir.types import Array
 from tinyforge.search.dataset import Floats, Samples
-from tinyforge.search.folder_files import READING, Files, Read
+from tinyforge.search.folder_files import Files, Read, counted, pieces_of
 from tinyforge.search.log_mel_fixed import FixedFrontEnd, fixed_front_end, fixed_log_mel
 from tinyforge.search.logmel import front_end_for
 from tinyforge.search.needs import missing
@@ -40,7 +40,7 @@ def read_sounds(splits: Sequence[Files], tell: Report) -> Read:
     recordings = [[_wave(file) for file, _ in files] for files in splits]
     rates = sorted({recording.rate for part in recordings for recording in part})
     front = front_end_for(rates[0])
-    fixed, total, done = fixed_front_end(front), sum(len(files) for files in splits), 0
+    fixed, one_more = fixed_front_end(front), counted(splits, tell)
     parts: list[Samples] = []
     for files, part in zip(splits, recordings, strict=True):
         features: list[Floats] = []
@@ -49,10 +49,8 @@ def read_sounds(splits: Sequence[Files], tell: Report) -> Read:
             found = _features(_resampled(recording, front.rate), fixed)
             features += found
             numbers += [number] * len(found)
-            done += 1
-            tell(READING, done, total)
-        labels = np.asarray([files[n][1] for n in numbers], np.int64)
-        parts.append(Samples(np.stack(features), labels, np.asarray(numbers)))
+            one_more()
+        parts.append(pieces_of(files, features, numbers))
     return Read("spectrogram", tuple(parts), _notes(rates, parts, splits), front)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from tinyforge.errors import UsageError
 from tinyforge.ir.types import Array
 from tinyforge.search.dataset import Samples
-from tinyforge.search.folder_files import READING, Files, Read
+from tinyforge.search.folder_files import Files, Read, counted, pieces_of
 from tinyforge.search.train import Report
 
 TABLES = (".csv",)
@@ -39,12 +39,14 @@ def read_tables(splits: Sequence[Files], tell: Report) -> Read:
     at most 128 steps. Shorter recordings stay at their last row to its end. A column that only rises in all
     recordings is a clock and left out. Raises UsageError.
     """
-    whole, total = [], sum(len(files) for files in splits)
-    for file, _ in chain(*splits):
-        whole.append(_table(file))
-        tell(READING, len(whole), total)
-    rest = iter(whole)
-    tables = [list(islice(rest, len(files))) for files in splits]
+    tables: list[list[_Table]] = []
+    one_more = counted(splits, tell)
+    for files in splits:
+        tables.append([])
+        for file, _ in files:
+            tables[-1].append(_table(file))
+            one_more()
+    whole = list(chain(*tables))
     odd = next((t for t in whole if t.rows.shape[1] != whole[0].rows.shape[1]), None)
     if odd is not None:
         columns = odd.rows.shape[1], whole[0].rows.shape[1]
@@ -61,15 +63,14 @@ def _steps(lengths: Sequence[int]) -> int:
 
 
 def _windows(tables: Sequence[_Table], files: Files, steps: int, sensors: Sequence[int]) -> Samples:
-    x, labels, groups = [], [], []
-    for number, (table, (_, label)) in enumerate(zip(tables, files, strict=True)):
+    windows, numbers = [], []
+    for number, table in enumerate(tables):
         rows = table.rows[:, sensors].astype(np.float32)
         rows = np.pad(rows, ((0, max(0, steps - len(rows))), (0, 0)), mode="edge")
         for start in range(0, len(rows) - steps + 1, max(1, steps // 2)):
-            x.append(rows[start : start + steps, None, :])
-            labels.append(label)
-            groups.append(number)
-    return Samples(np.stack(x), np.asarray(labels, np.int64), np.asarray(groups))
+            windows.append(rows[start : start + steps, None, :])
+            numbers.append(number)
+    return pieces_of(files, windows, numbers)
 
 
 def _clocks(tables: Sequence[_Table]) -> list[int]:

@@ -62,12 +62,12 @@ def _splits(path: Path) -> _Splits:
 
 def _folders(path: Path) -> list[str]:
     """Names of the folders in ``path``, sorted."""
-    return sorted(p.name for p in path.iterdir() if p.is_dir() and not _hidden(p)) if path.is_dir() else []
+    return sorted(p.name for p in path.iterdir() if p.is_dir() and not _hidden(Path(p.name))) if path.is_dir() else []
 
 
 def _hidden(path: Path) -> bool:
     # macOS puts a "._name" beside every file that it copies to another file system, with the file's own suffix.
-    return path.name.startswith(".")
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _files(folder: Path, classes: Sequence[str]) -> Files:
@@ -75,13 +75,8 @@ def _files(folder: Path, classes: Sequence[str]) -> Files:
         (file, label)
         for label, name in enumerate(classes)
         for file in sorted((folder / name).rglob("*"))
-        if file.suffix.lower() in READERS and not any(map(_hidden, (file, *_above(file, folder))))
+        if file.suffix.lower() in READERS and not _hidden(file.relative_to(folder))
     ]
-
-
-def _above(file: Path, folder: Path) -> list[Path]:
-    """Folders between ``folder`` and ``file``."""
-    return [parent for parent in file.parents if folder in parent.parents]
 
 
 def _reader(splits: Sequence[Files], folders: _Splits) -> Reader:

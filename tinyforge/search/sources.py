@@ -183,7 +183,7 @@ def _samples(arrays: Mapping[str, Array], x_name: str, y_name: str, path: Path) 
         )
     if x.ndim not in (3, 4) or x.dtype.kind not in "iuf":
         raise UsageError(f"{path}: {x_name} has shape {x.shape}; samples have 2 or 3 axes after the first")
-    if not np.isfinite(x).all():
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
         sample = int(np.argmax(~np.isfinite(x).reshape(len(x), -1).all(1)))
         raise UsageError(f"{path}: {x_name} holds numbers that are not finite, the first in sample {sample}; remove it")
     group = next((arrays[n] for n in ("group", "groups") if n in arrays), None)
